@@ -1,0 +1,66 @@
+# `make` lists the targets. Every target that needs the environment makes it first, once.
+
+PROFILE ?= quick
+ONLY ?=
+PARAMETERS ?=
+PYTHON ?= python3
+PORT ?= 8000
+
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+TOOL := $(PY) -m tools.book
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help env book html reference tidy test serve lint bench clean
+
+help: ## list the targets
+	@echo "From Heatmaps to Meshes"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
+	@echo "  PROFILE=smoke|quick|cpu|gpu  ONLY=papers/fan  PARAMETERS=\"seed=1\"  PYTHON=python3.12  PORT=8000"
+
+env: $(READY) ## make .venv from requirements.txt
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || \
+	  { echo "error: '$(PYTHON)' is not Python 3.11, 3.12 or 3.13; name one, as in: make PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@echo "Installing requirements.txt into $(VENV); the first time this takes some minutes"
+	@$(PY) -m pip install --quiet -r requirements.txt
+	@$(PY) -m pip install --quiet --no-deps -e .
+	@touch $@
+
+book: $(READY) ## run every notebook under PROFILE, then build the pages
+	@$(TOOL) book --profile '$(PROFILE)' --only '$(ONLY)' --parameters '$(PARAMETERS)'
+
+html: $(READY) ## build the pages from the committed outputs, running nothing
+	@$(TOOL) html
+
+reference: $(READY) ## run the notebooks under the cpu profile and keep the outputs in book/
+	@$(TOOL) reference --only '$(ONLY)'
+
+tidy: $(READY) ## put the notebooks into canonical form
+	@$(TOOL) tidy
+
+test: $(READY) ## test the package, the notebooks and the built pages
+	@status=0; \
+	$(PY) -m pytest || status=1; \
+	$(TOOL) nbval && $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 \
+	  --nbval-sanitize-with tests/book/sanitize.cfg _build/nbval || status=1; \
+	exit $$status
+
+serve: $(READY) ## serve the pages that were built last on http://127.0.0.1:PORT
+	@$(TOOL) serve --port $(PORT)
+
+lint: $(READY) ## ruff and mypy
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+
+bench: $(READY) ## run the benchmarks
+	@if [ -f benchmarks/__main__.py ]; then $(PY) -m benchmarks; else echo "No benchmarks in benchmarks/ yet."; fi
+
+clean: ## remove what was built, but not .venv
+	rm -rf _build .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,32 @@
+"""Faces with labels: samples, crops and augmentation, heatmap targets, synthetic sets."""
+
+from facelab.data.cache import cache_folder
+from facelab.data.crops import Augmentation, Crop, crop_faces, crop_window
+from facelab.data.heatmaps import (
+    DECODERS,
+    decode_heatmaps,
+    encode_heatmaps,
+    to_heatmap_pixels,
+    to_picture_pixels,
+)
+from facelab.data.images import read_image
+from facelab.data.sample import FaceSample, landmark_box
+from facelab.data.synthetic import SceneRanges, SyntheticFaces
+
+__all__ = [
+    "DECODERS",
+    "Augmentation",
+    "Crop",
+    "FaceSample",
+    "SceneRanges",
+    "SyntheticFaces",
+    "cache_folder",
+    "crop_faces",
+    "crop_window",
+    "decode_heatmaps",
+    "encode_heatmaps",
+    "landmark_box",
+    "read_image",
+    "to_heatmap_pixels",
+    "to_picture_pixels",
+]

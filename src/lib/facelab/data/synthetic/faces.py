@@ -1,0 +1,163 @@
+"""Synthetic faces as a data set: exact labels, any number, nothing to download."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from tqdm import tqdm
+
+from facelab.data.cache import Arrays, cache_folder, cached_arrays
+from facelab.data.sample import FaceSample, landmark_box
+from facelab.data.synthetic.scene import SceneRanges, render_scene, sample_scene
+from facelab.face3d import MorphableModel, builtin_face
+
+_CHUNK = 32
+_IDENTITY, _EXPRESSION = 40, 10  # of the 62 parameters
+
+
+class SyntheticFaces(Dataset[FaceSample]):
+    """Pictures of random faces of a morphable model, rendered once and kept on disk.
+
+    Face ``i`` depends on the seed and on ``i`` alone: the first faces of a longer set are those of a shorter one. The
+    arrays are memory-mapped, so a set of any length costs no memory; they are found again by the arguments.
+
+    Args:
+        count: number of faces, at least 1.
+        size: side of the square pictures in pixels, at least 16.
+        seed: a whole number.
+        face: the morphable model; the built-in face if not given.
+        yaw: ``(low, high)`` degrees, uniform.
+        ranges: everything else that varies.
+        folder: where to cache; ``facelab.data.cache_folder()`` if not given.
+        progress: show a bar while rendering.
+    Raises:
+        ValueError: on a number out of range. OSError: if the cache cannot be written.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        size: int = 128,
+        seed: int = 0,
+        face: MorphableModel | None = None,
+        yaw: tuple[float, float] = (-90.0, 90.0),
+        ranges: SceneRanges | None = None,
+        folder: str | Path | None = None,
+        progress: bool = False,
+    ) -> None:
+        if count < 1 or size < 16 or seed < 0:
+            raise ValueError(f"SyntheticFaces: expected count >= 1, size >= 16, seed >= 0, got {count}, {size}, {seed}")
+        self.face = builtin_face() if face is None else face
+        self.count, self.size, self.seed = count, size, seed
+        self.ranges = replace(ranges or SceneRanges(), yaw=(float(yaw[0]), float(yaw[1])))
+        self._progress = progress
+        spec = {
+            "images": ((count, size, size, 3), "uint8"),
+            "landmarks": ((count, 68, 3), "float32"),
+            "visible": ((count, 68), "bool"),
+            "pose": ((count, 3), "float32"),
+            "camera": ((count, 3, 4), "float32"),
+            "identity": ((count, len(self.face.identity_std)), "float32"),
+            "expression": ((count, len(self.face.expression_std)), "float32"),
+        }
+        self._arrays = cached_arrays(self._arguments(), spec, self._render, Path(folder or cache_folder()))
+
+    def _arguments(self) -> dict[str, object]:
+        return {
+            "what": "SyntheticFaces",
+            "code": _code_fingerprint(),
+            "count": self.count,
+            "size": self.size,
+            "seed": self.seed,
+            "face": _fingerprint(self.face),
+            "ranges": asdict(self.ranges),
+        }
+
+    def _render(self, arrays: Arrays) -> None:
+        bar = tqdm(total=self.count, desc="rendering faces", disable=not self._progress, unit="face")
+        for start in range(0, self.count, _CHUNK):
+            # Always a whole chunk, also at the end: sums of another batch size round otherwise, and the first faces of a
+            # longer set would not be those of a shorter one to the last bit.
+            generators = [_generator(self.seed, index) for index in range(start, start + _CHUNK)]
+            scene = sample_scene(self.face, self.size, self.ranges, generators)
+            images, landmarks, visible = render_scene(self.face, scene)
+            drawn = {
+                "images": (images * 255).round().byte().permute(0, 2, 3, 1),
+                "landmarks": landmarks,
+                "visible": visible,
+                "pose": scene.pose,
+                "camera": scene.camera.matrix(),
+                "identity": scene.identity,
+                "expression": scene.expression,
+            }
+            kept = min(_CHUNK, self.count - start)
+            for name, values in drawn.items():
+                arrays[name][start : start + kept] = values[:kept].numpy()
+            bar.update(kept)
+        bar.close()
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> FaceSample:
+        if not -self.count <= index < self.count:
+            raise IndexError(f"face {index}: expected an index below {self.count}")
+        landmarks = self._row("landmarks", index)
+        coefficients = [self._row("identity", index)[:_IDENTITY], self._row("expression", index)[:_EXPRESSION]]
+        return FaceSample(
+            image=self._row("images", index).permute(2, 0, 1).float() / 255,
+            landmarks=landmarks,
+            visible=self._row("visible", index),
+            box=landmark_box(landmarks),
+            pose=self._row("pose", index),
+            parameters=torch.cat([self._row("camera", index).flatten(), *coefficients]),
+            name=f"synthetic-{self.seed}-{index % self.count}",
+            markup="68",
+        )
+
+    def _row(self, name: str, index: int) -> Tensor:
+        return torch.from_numpy(np.array(self._arrays[name][index]))
+
+    @property
+    def landmarks(self) -> Tensor:
+        """All landmarks, ``(count, 68, 3)`` pixels."""
+        return torch.from_numpy(np.array(self._arrays["landmarks"]))
+
+    @property
+    def poses(self) -> Tensor:
+        """All poses, ``(count, 3)`` radians."""
+        return torch.from_numpy(np.array(self._arrays["pose"]))
+
+    def vertices(self, indices: Sequence[int]) -> Tensor:
+        """The meshes behind some faces, ``(B, V, 3)`` image pixels, exactly as they were rendered."""
+        rows = list(indices)
+        identity, expression, camera = (
+            torch.from_numpy(np.array(self._arrays[name][rows])) for name in ("identity", "expression", "camera")
+        )
+        return self.face.vertices(identity, expression) @ camera[:, :, :3].transpose(1, 2) + camera[:, None, :, 3]
+
+
+def _generator(seed: int, index: int) -> torch.Generator:
+    state = np.random.SeedSequence([seed, index]).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state >> np.uint64(1)))
+
+
+def _fingerprint(face: MorphableModel) -> str:
+    digest = hashlib.sha256(face.name.encode())
+    for name, value in sorted(vars(face).items()):
+        for tensor in value.values() if isinstance(value, dict) else [value]:
+            if isinstance(tensor, Tensor):
+                digest.update(name.encode() + np.ascontiguousarray(tensor.cpu().numpy()).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _code_fingerprint() -> str:
+    """Hash of the code that draws: pictures of an older renderer are never read back as those of a newer one."""
+    package = Path(__file__).parents[2]
+    sources = sorted(path for room in ("geometry", "face3d", "data/synthetic") for path in (package / room).glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]

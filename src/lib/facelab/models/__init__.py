@@ -1,0 +1,6 @@
+"""The networks of the five papers."""
+
+from facelab.models.blocks import HPM, Bottleneck
+from facelab.models.fan import FAN, Hourglass
+
+__all__ = ["FAN", "HPM", "Bottleneck", "Hourglass"]

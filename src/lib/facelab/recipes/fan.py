@@ -1,0 +1,244 @@
+"""FAN (Bulat and Tzimiropoulos 2017): what to train, on what, and for how long."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from facelab.data import (
+    Augmentation,
+    FaceSample,
+    SyntheticFaces,
+    crop_faces,
+    crop_window,
+    decode_heatmaps,
+    encode_heatmaps,
+    landmark_box,
+    to_heatmap_pixels,
+    to_picture_pixels,
+)
+from facelab.geometry import Affine
+from facelab.losses import stacked_heatmap_l2
+from facelab.markups import markup
+from facelab.metrics import nme
+from facelab.models import FAN
+from facelab.training import fit, steps, warmup_cosine
+
+_STRIDE = 4  # picture pixels per heatmap pixel, set by FAN's stem
+_TEST_SEED = 10_000  # test faces never share a seed with training faces
+
+
+@dataclass(frozen=True)
+class FanRecipe:
+    """One training run of FAN on synthetic faces.
+
+    Attributes:
+        size: side of the network's input in pixels; its heatmaps have a quarter of that.
+        stacks, width, depth, pool: of the network. sigma: of the targets, in heatmap pixels.
+        crop: rule of :func:`facelab.data.crop_window`.
+        faces: training faces. test_faces: unseen ones. picture: side of the rendered pictures in pixels.
+        epochs, batch, learning_rate, optimizer, schedule: of the training.
+        augmentation: of the training pictures.
+        passing_share: what the trained network's mean NME must not exceed, as a share of the mean shape's.
+    """
+
+    size: int
+    stacks: int
+    width: int
+    depth: int
+    faces: int
+    test_faces: int
+    picture: int
+    epochs: int
+    batch: int
+    learning_rate: float
+    optimizer: type[torch.optim.Optimizer] = torch.optim.AdamW
+    schedule: Callable[[float], float] = field(default_factory=warmup_cosine)
+    pool: str = "avg"
+    sigma: float = 1.0
+    crop: str = "tight"
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    passing_share: float = 1 / 3
+
+    def model(self, seed: int = 0) -> FAN:
+        """The untrained network; the same seed gives the same weights."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return FAN(stacks=self.stacks, width=self.width, depth=self.depth, pool=self.pool)
+
+    def training_set(self, seed: int = 0, progress: bool = False) -> SyntheticFaces:
+        """Rendered, or found in the cache."""
+        return SyntheticFaces(self.faces, self.picture, seed, progress=progress)
+
+    def test_set(self, progress: bool = False) -> SyntheticFaces:
+        """Faces that no training set of this recipe holds; the same for every seed."""
+        return SyntheticFaces(self.test_faces, self.picture, _TEST_SEED, progress=progress)
+
+    def loss(self, model: nn.Module, batch: FaceSample, generator: torch.Generator) -> Tensor:
+        """Augments and crops a batch, draws its target heatmaps, and compares every stack with them."""
+        crop = crop_faces(batch, self.size, self.crop, self.augmentation, generator)
+        device = next(model.parameters()).device
+        side = self.size // _STRIDE
+        target = encode_heatmaps(to_heatmap_pixels(crop.landmarks[..., :2], _STRIDE), side, side, self.sigma)
+        return stacked_heatmap_l2(model(_laid_out(crop.image.to(device))), target.to(device))
+
+    def heatmaps(self, model: nn.Module, batch: FaceSample) -> tuple[Tensor, Tensor]:
+        """The last stack's heatmaps ``(B, L, size / 4, size / 4)`` of a batch, and the pictures they were made from."""
+        crop = crop_faces(batch, self.size, self.crop)
+        device = next(model.parameters()).device
+        return model(_laid_out(crop.image.to(device)))[-1].float().cpu(), crop.image
+
+    def landmarks(
+        self, model: nn.Module, batch: FaceSample, decoder: str = "log-parabola", mirror: bool = False
+    ) -> Tensor:
+        """Predicted landmarks ``(B, L, 2)`` in the pixels of the batch's pictures.
+
+        Args:
+            model: in evaluation mode. batch: its boxes say where the faces are; its landmarks are not looked at.
+            decoder: see :func:`facelab.data.decode_heatmaps`.
+            mirror: add the heatmaps of the mirrored picture, mirrored back, before decoding (FAN's test-time rule).
+        """
+        crop = crop_faces(batch, self.size, self.crop)
+        device = next(model.parameters()).device
+        image = _laid_out(crop.image.to(device))
+        heatmaps = model(image)[-1]
+        if mirror:
+            partner = torch.tensor(markup(batch.markup).mirror, device=device)
+            heatmaps = heatmaps + model(_laid_out(image.flip(3)))[-1].flip(3)[:, partner]
+        points = to_picture_pixels(decode_heatmaps(heatmaps, decoder), _STRIDE).cpu()
+        return crop.affine.inverse().apply(points)
+
+    def evaluate(self, model: nn.Module, faces: Dataset[FaceSample], **options: object) -> tuple[Tensor, Tensor]:
+        """Landmarks ``(N, L, 2)`` of a whole set in its pictures' pixels, and the error ``(N,)`` of each face.
+
+        The error is the 2D NME with the root of the box area as normaliser (``"bbox"``), a fraction.
+        """
+        predicted, target = [], []
+        model.eval()
+        with torch.inference_mode():
+            for batch in DataLoader(faces, self.batch, collate_fn=FaceSample.stack):
+                predicted.append(self.landmarks(model, batch, **options))  # type: ignore[arg-type]
+                target.append(batch.landmarks[..., :2])
+        points = torch.cat(predicted)
+        return points, nme(points, torch.cat(target), "bbox")
+
+    def train(
+        self,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        output: str | Path | None = None,
+        progress: bool = False,
+        faces: Dataset[FaceSample] | None = None,
+    ) -> tuple[FAN, list[dict[str, float]]]:
+        """Trains from scratch.
+
+        Args:
+            seed: of the weights, the training faces, their order and their augmentation.
+            output: see :func:`facelab.training.fit`. faces: other training faces.
+        Returns:
+            The network in evaluation mode and the history; its entries hold ``nme``, that of the test faces.
+        """
+        model = self.model(seed).to(device).to(memory_format=torch.channels_last)
+        generator = torch.Generator().manual_seed(seed)
+        source = self.training_set(seed, progress) if faces is None else faces
+        loader = DataLoader(
+            source, self.batch, shuffle=True, drop_last=True, generator=generator, collate_fn=FaceSample.stack
+        )
+        test = self.test_set()
+        optimizer = self.optimizer(model.parameters(), lr=self.learning_rate)  # type: ignore[call-arg]
+        history = fit(
+            model,
+            loader,
+            lambda network, batch: self.loss(network, batch, generator),
+            optimizer,
+            self.epochs,
+            schedule=self.schedule,
+            evaluate=lambda network: {"nme": float(self.evaluate(network, test)[1].mean())},
+            generator=generator,
+            output=output,
+            progress=progress,
+        )
+        return model.eval(), history
+
+
+def mean_shape(recipe: FanRecipe, training: Tensor, boxes: Tensor) -> Tensor:
+    """What a method would say that looks at nothing but the box: the mean training shape, put into each box.
+
+    Args:
+        training: ``(M, L, 2 or 3)`` landmarks of the training faces. boxes: ``(N, 4)`` of the test faces.
+    Returns:
+        ``(N, L, 2)`` landmarks in the pixels of the test pictures.
+    """
+    windows = Affine.crop(*crop_window(landmark_box(training), recipe.crop), recipe.size)
+    mean = windows.apply(training[..., :2]).mean(0, keepdim=True)
+    placed = Affine.crop(*crop_window(boxes, recipe.crop), recipe.size).inverse()
+    return placed.apply(mean.expand(len(boxes), -1, -1))
+
+
+def _laid_out(images: Tensor) -> Tensor:
+    """Channels last: the memory format in which convolutions are fastest."""
+    return images.contiguous(memory_format=torch.channels_last)
+
+
+PROFILES = {
+    "smoke": FanRecipe(
+        size=32,
+        picture=40,
+        width=16,
+        depth=1,
+        stacks=2,
+        faces=64,
+        test_faces=32,
+        epochs=2,
+        batch=16,
+        learning_rate=2e-3,
+        passing_share=math.inf,  # two epochs on 64 faces teach nothing
+    ),
+    "quick": FanRecipe(
+        size=64,
+        picture=80,
+        width=64,
+        depth=2,
+        stacks=1,
+        sigma=1.5,
+        faces=4000,
+        test_faces=500,
+        epochs=12,
+        batch=16,
+        learning_rate=2e-3,
+    ),
+    "cpu": FanRecipe(
+        size=96,
+        picture=120,
+        width=64,
+        depth=3,
+        stacks=2,
+        sigma=1.5,
+        faces=8000,
+        test_faces=1000,
+        epochs=12,
+        batch=16,
+        learning_rate=2e-3,
+    ),
+    # The paper's own numbers, on synthetic faces instead of 300W-LP.
+    "gpu": FanRecipe(
+        size=256,
+        picture=320,
+        width=256,
+        depth=4,
+        stacks=4,
+        faces=60000,
+        test_faces=2000,
+        epochs=40,
+        batch=10,
+        learning_rate=1e-4,
+        optimizer=torch.optim.RMSprop,
+        schedule=steps((15 / 40, 30 / 40)),
+        pool="max",
+        crop="fan",
+    ),
+}

@@ -1,0 +1,99 @@
+"""Still pictures of faces: landmarks on photographs, rendered meshes, sheets of many faces."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from facelab.face3d import MorphableModel
+from facelab.face3d import normals as vertex_normals
+from facelab.geometry import WeakPerspective, interpolate, rasterize, rotation_matrix
+from facelab.markups import markup
+from facelab.viz.style import TRUTH, style
+
+
+def draw_landmarks(
+    ax: Axes, landmarks: Tensor, colour: str = TRUTH, scheme: str = "68", label: str | None = None, size: float = 4.0
+) -> None:
+    """Draws landmarks ``(L, 2 or 3)`` in image pixels as points joined along their curves."""
+    x, y = landmarks[:, :2].detach().cpu().numpy().T
+    edges = np.array(markup(scheme).edges()).T
+    ax.plot(x[edges], y[edges], color=colour, linewidth=0.8, alpha=0.75)
+    ax.plot(x, y, linestyle="none", marker="o", markersize=size, color=colour, markeredgewidth=0, label=label)
+
+
+def show_image(ax: Axes, image: Tensor, title: str = "") -> None:
+    """Shows ``(3, H, W)`` RGB in [0, 1] without axes; pixel centres are whole numbers."""
+    ax.imshow(image.permute(1, 2, 0).clamp(0, 1).numpy())
+    ax.set(xlim=(-0.5, image.shape[2] - 0.5), ylim=(image.shape[1] - 0.5, -0.5))
+    ax.set_title(title, fontsize=9)
+    ax.axis("off")
+
+
+def face_sheet(
+    images: Sequence[Tensor] | Tensor,
+    landmarks: Sequence[Sequence[Tensor | None]] = (),
+    titles: Sequence[str] = (),
+    columns: int = 6,
+    colours: Sequence[str] = (TRUTH,),
+    labels: Sequence[str] = (),
+) -> Figure:
+    """Many faces in rows.
+
+    Args:
+        images: each ``(3, H, W)``. landmarks: one sequence a method, with the landmarks ``(L, 2 or 3)`` of every image or
+            None. titles: above the images. colours, labels: one a method.
+    """
+    rows = -(-len(images) // columns)
+    with style():
+        figure, axes = plt.subplots(rows, columns, figsize=(1.65 * columns, 1.8 * rows), squeeze=False, dpi=80)
+    for index, ax in enumerate(axes.flat):
+        ax.axis("off")
+        if index >= len(images):
+            continue
+        show_image(ax, images[index], titles[index] if index < len(titles) else "")
+        for method, points in enumerate(landmarks):
+            chosen = points[index]
+            if chosen is not None:
+                draw_landmarks(ax, chosen, colours[method], size=1.8)
+    if labels:
+        handles = [plt.Line2D([], [], color=c, marker="o", markersize=4) for c in colours[: len(labels)]]
+        figure.legend(handles, labels, loc="lower center", ncols=len(labels), fontsize=9)
+    figure.tight_layout(rect=(0, 0.04 if labels else 0, 1, 1))
+    return figure
+
+
+def render_mesh(
+    vertices: Tensor, triangles: Tensor, colours: Tensor, pitch: float = 0.0, yaw: float = 0.0, size: int = 200
+) -> Tensor:
+    """A still picture of a mesh, lit from the viewer's upper left, on white.
+
+    Args:
+        vertices: ``(V, 3)`` model units. triangles: ``(F, 3)``. colours: ``(V, 3)`` in [0, 1].
+        pitch, yaw: degrees. size: side of the picture in pixels.
+    Returns:
+        ``(3, size, size)`` in [0, 1].
+    """
+    rotation = rotation_matrix(*torch.tensor([pitch, yaw, 0.0]).deg2rad())[None]
+    turned = vertices[None] @ rotation.transpose(1, 2)
+    low, high = turned[0, :, :2].amin(0), turned[0, :, :2].amax(0)
+    scale = 1.9 * size / float((high - low).max())  # drawn twice as large, then averaged
+    centre = (low + high) / 2 * torch.tensor([1.0, -1.0])
+    camera = WeakPerspective(torch.tensor([scale]), rotation, (size - 0.5 - scale * centre)[None])
+    light = torch.nn.functional.normalize(torch.tensor([-0.35, 0.45, 0.8]), dim=0)
+    normals = vertex_normals(vertices[None], triangles) @ rotation.transpose(1, 2)
+    lit = colours[None] * (0.42 + 0.66 * (normals @ light).clamp_min(0))[..., None]
+    raster = rasterize(camera.project(vertices[None]), triangles, 2 * size, 2 * size)
+    picture = interpolate(raster, triangles, lit.clamp(0, 1), torch.ones(1, 2 * size, 2 * size, 3))
+    return torch.nn.functional.avg_pool2d(picture.permute(0, 3, 1, 2), 2)[0]
+
+
+def render_views(
+    model: MorphableModel, vertices: Tensor, albedo: Tensor, yaws: Sequence[float], size: int = 200
+) -> Tensor:
+    """Views of a face side by side, ``(3, size, size * len(yaws))``; vertices, albedo ``(V, 3)``, yaws in degrees."""
+    return torch.cat([render_mesh(vertices, model.triangles, albedo, yaw=yaw, size=size) for yaw in yaws], 2)

@@ -1,0 +1,49 @@
+"""The rendered site and a browser that cannot reach a network."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tools.book.layout import BookError
+from tools.book.site import COMMITTED, build, committed
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+]
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """Folder of the pages, rendered from the committed outputs. Nothing is rendered twice."""
+    try:
+        return build(COMMITTED, committed).parent
+    except BookError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """An installed Chromium or Chrome."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    with sync_playwright() as playwright:
+        own = Path(playwright.chromium.executable_path)
+        executable = found or (str(own) if own.exists() else None)
+        if executable is None:
+            pytest.skip(f"no browser: none of {', '.join(NAMES)} is installed")
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        yield browser
+        browser.close()

@@ -1,0 +1,1 @@
+"""Builds the book: runs its notebooks, stages them with their outputs, renders the pages, checks both."""
