@@ -38,9 +38,7 @@ def visit(browser: Browser, width: int) -> Iterator[Visit]:
     page = browser.new_page(viewport={"width": width, "height": 900})
     page.set_default_timeout(PATIENCE)
     result = Visit(page)
-    page.on(
-        "console", lambda message: result.complaints.append(message.text) if message.type == "error" else None
-    )
+    page.on("console", lambda message: result.complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: result.complaints.append(str(error)))
     page.on("requestfailed", lambda request: result.refused.append(request.url))
     page.route("**/*", result.route)

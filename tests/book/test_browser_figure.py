@@ -29,18 +29,14 @@ def figure() -> InteractiveFigure:
         Blend("lifted", LIFTED, 0, 2, value=0.5),
         Blend("wider", 2 * WIDER, -1, 2, trace=1),
     ]
-    return InteractiveFigure(
-        go.Figure([mesh, dots]), ALT, np.full((40, 40, 3), 200, np.uint8), controls=controls
-    )
+    return InteractiveFigure(go.Figure([mesh, dots]), ALT, np.full((40, 40, 3), 200, np.uint8), controls=controls)
 
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     page = browser.new_page()
     page.set_default_timeout(30_000)
-    page.route(
-        "**/*", lambda route: route.continue_() if route.request.url.startswith("file:") else route.abort()
-    )
+    page.route("**/*", lambda route: route.continue_() if route.request.url.startswith("file:") else route.abort())
     yield page
     page.close()
 
@@ -117,9 +113,7 @@ def assert_still(page: Page, reason: str) -> None:
     assert not page.locator(".facelab-controls").is_visible()
 
 
-def test_without_the_file_the_public_address_is_asked_and_the_poster_stays(
-    page: Page, tmp_path: Path
-) -> None:
+def test_without_the_file_the_public_address_is_asked_and_the_poster_stays(page: Page, tmp_path: Path) -> None:
     asked: list[str] = []
     page.on("requestfailed", lambda request: asked.append(request.url))
     show(page, tmp_path, figure().html(), vendored=False)

@@ -47,9 +47,7 @@ def test_unknown_profile_is_refused() -> None:
 )
 def test_the_command_ends_with_one_message(arguments: list[str], message: str) -> None:
     command = [sys.executable, "-m", "tools.book", "book", *arguments]
-    result = subprocess.run(
-        command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False
-    )
+    result = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
     assert result.returncode == 1
     assert message in result.stderr
     assert "Traceback" not in result.stderr
@@ -70,9 +68,7 @@ def test_contents_name_existing_files_only(tmp_path: Path) -> None:
 
 def test_canonical_form_is_stable_and_forgets_the_run() -> None:
     first = small("print(1)")
-    stream = [
-        nbformat.v4.new_output("stream", name="stdout", text=part) for part in ("10%\r", "100%\n", "done\n")
-    ]
+    stream = [nbformat.v4.new_output("stream", name="stdout", text=part) for part in ("10%\r", "100%\n", "done\n")]
     first.cells[1].update(outputs=stream, execution_count=17)
     first.cells[1].metadata.update(papermill={"duration": 1.5})
     second = canonical(first)
@@ -84,9 +80,7 @@ def test_canonical_form_is_stable_and_forgets_the_run() -> None:
 
 def test_injection_stands_below_the_parameters_and_keeps_outputs() -> None:
     ran = small("print(seed)")
-    ran.cells[1].update(
-        outputs=[nbformat.v4.new_output("stream", name="stdout", text="0\n")], execution_count=1
-    )
+    ran.cells[1].update(outputs=[nbformat.v4.new_output("stream", name="stdout", text="0\n")], execution_count=1)
     result = injected(ran, {"profile": "smoke"})
     assert result.cells[1].source.strip() == '# Parameters\nprofile = "smoke"'
     assert result.cells[2].outputs[0].text == "0\n"
@@ -95,9 +89,7 @@ def test_injection_stands_below_the_parameters_and_keeps_outputs() -> None:
 
 def test_outputs_go_to_the_same_code_only() -> None:
     ran = small("print(1)")
-    ran.cells[1].update(
-        outputs=[nbformat.v4.new_output("stream", name="stdout", text="1\n")], execution_count=1
-    )
+    ran.cells[1].update(outputs=[nbformat.v4.new_output("stream", name="stdout", text="1\n")], execution_count=1)
     prose = small("print(1)")
     prose.cells.insert(0, nbformat.v4.new_markdown_cell("# New words"))
     assert with_outputs(prose, ran, "page").cells[2].outputs[0].text == "1\n"

@@ -23,7 +23,16 @@ def compare(folder: Path, source: str, output: nbformat.NotebookNode) -> str:
     """Run nbval over one cell with a committed output, and return what pytest says in its last line."""
     cell = nbformat.v4.new_code_cell(source, outputs=[output], execution_count=1)
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), folder / "page.ipynb")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--nbval",
+        "--nbval-current-env",
+    ]
     command += ["--nbval-sanitize-with", str(ROOT / "tests/book/sanitize.cfg"), str(folder / "page.ipynb")]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return result.stdout.strip().splitlines()[-1]

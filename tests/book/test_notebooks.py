@@ -21,9 +21,7 @@ def test_notebook_obeys_the_rules(page: Path) -> None:
 
 
 def test_every_notebook_in_book_is_a_page() -> None:
-    found = {
-        path.relative_to(ROOT) for path in BOOK.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts
-    }
+    found = {path.relative_to(ROOT) for path in BOOK.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts}
     assert found == set(PAGES)
 
 
@@ -38,9 +36,7 @@ def text(value: str) -> NotebookNode:
 
 
 def picture(**data: str) -> NotebookNode:
-    return nbformat.v4.new_output(
-        "display_data", data={"image/png": "AAAA", "text/plain": "<Figure>", **data}
-    )
+    return nbformat.v4.new_output("display_data", data={"image/png": "AAAA", "text/plain": "<Figure>", **data})
 
 
 def notebook(*cells: NotebookNode) -> NotebookNode:
@@ -95,9 +91,7 @@ def test_stripped_outputs_are_found() -> None:
     assert any("no cell has an output" in problem for problem in problems(stripped))
 
 
-@pytest.mark.parametrize(
-    "source", ['profile = "cpu"\nseed = 2 * 3', 'profile = "cpu"\nprint(profile)', "profile = ("]
-)
+@pytest.mark.parametrize("source", ['profile = "cpu"\nseed = 2 * 3', 'profile = "cpu"\nprint(profile)', "profile = ("])
 def test_parameters_must_be_literals(source: str) -> None:
     changed = notebook()
     changed.cells[1].source = source

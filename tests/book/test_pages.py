@@ -14,9 +14,7 @@ from tools.book.pages import launch_paths, problems, stylesheet_problems
 PAGES = [page.with_suffix(".html") for page in pages()]
 
 
-@pytest.mark.parametrize(
-    "page", [*PAGES, Path("index.html"), Path("search.html"), Path("genindex.html")], ids=str
-)
+@pytest.mark.parametrize("page", [*PAGES, Path("index.html"), Path("search.html"), Path("genindex.html")], ids=str)
 def test_page_is_sound(site: Path, page: Path) -> None:
     assert problems(site / page, site) == []
 
@@ -48,9 +46,7 @@ def test_no_widget_state_and_no_live_cells(site: Path) -> None:
         assert "THEBE_JS_URL" not in text
 
 
-FIGURE = (
-    '<figure class="facelab-figure" id="f"><div class="facelab-plot" aria-label="A face"></div>{}</figure>'
-)
+FIGURE = '<figure class="facelab-figure" id="f"><div class="facelab-plot" aria-label="A face"></div>{}</figure>'
 FAULTS = {
     "script": ('<script src="https://cdn.example/x.js"></script>', "<script> loads https://cdn.example/x.js"),
     "script without scheme": (

@@ -60,9 +60,7 @@ def test_features_have_their_colours(face: MorphableModel) -> None:
 
 def test_glasses_change_only_what_they_cover(face: MorphableModel) -> None:
     worn = dataclasses.replace(DEFAULT_PALETTE, glasses=1.0)
-    with_glasses, without = (
-        paint(face, p, torch.Generator().manual_seed(0)) for p in (worn, DEFAULT_PALETTE)
-    )
+    with_glasses, without = (paint(face, p, torch.Generator().manual_seed(0)) for p in (worn, DEFAULT_PALETTE))
     changed = (with_glasses != without).any(dim=1)
     assert bool(changed[face.masks["glasses_frame"] > 0.5].all())
     assert not changed[face.masks["glasses_frame"] == 0].any()
@@ -76,9 +74,7 @@ def test_some_faces_have_glasses_and_beards() -> None:
 
 
 def test_a_model_without_masks_is_plain_skin(face: MorphableModel) -> None:
-    bare = dataclasses.replace(
-        face, masks={}, region=torch.zeros_like(face.region), region_names=("surface",)
-    )
+    bare = dataclasses.replace(face, masks={}, region=torch.zeros_like(face.region), region_names=("surface",))
     palette = dataclasses.replace(DEFAULT_PALETTE, noise=0.0)
     albedo = paint(bare, palette, torch.Generator().manual_seed(0))
     torch.testing.assert_close(albedo, torch.tensor(palette.skin).expand_as(albedo))

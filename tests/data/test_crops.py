@@ -76,7 +76,9 @@ def test_rules_by_hand() -> None:
     centre, side = crop_window(box, "tight")
     assert centre.tolist() == [[30.0, 60.0]] and float(side) == pytest.approx(1.4 * 80)
     centre, side = crop_window(box, "fan")
-    assert centre[0].tolist() == pytest.approx([30.0, 60.0 - 0.12 * 80]) and float(side) == pytest.approx(200 * 120 / 195)
+    assert centre[0].tolist() == pytest.approx([30.0, 60.0 - 0.12 * 80]) and float(side) == pytest.approx(
+        200 * 120 / 195
+    )
 
 
 @given(seed=st.integers(0, 10_000))

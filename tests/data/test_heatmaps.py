@@ -102,4 +102,6 @@ def test_cuda_agrees_with_the_cpu(method: str) -> None:
     points = _points(4)
     maps = encode_heatmaps(points.cuda(), 64, 64)
     torch.testing.assert_close(maps.cpu(), encode_heatmaps(points, 64, 64), atol=1e-5, rtol=0)
-    torch.testing.assert_close(decode_heatmaps(maps, method).cpu(), decode_heatmaps(maps.cpu(), method), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        decode_heatmaps(maps, method).cpu(), decode_heatmaps(maps.cpu(), method), atol=1e-4, rtol=0
+    )

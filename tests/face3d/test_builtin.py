@@ -9,7 +9,7 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from facelab.face3d import MorphableModel, builtin_face, normals
+from facelab.face3d import MorphableModel, builtin_face, vertex_normals
 from facelab.face3d.builtin_controls import EYE_CENTRE, EYEBALL_RADIUS, LANDMARKS, builtin_controls
 from facelab.markups import markup
 
@@ -82,7 +82,7 @@ def test_no_folds_in_the_mean(face: MorphableModel) -> None:
     # Against the normal that a triangle has when its vertices lie on a smooth surface: the mean of its vertex normals.
     mean = face.vertices()[0]
     facing = _facing(mean, face.triangles)
-    smooth = normals(mean, face.triangles)[face.triangles].mean(dim=1)
+    smooth = vertex_normals(mean, face.triangles)[face.triangles].mean(dim=1)
     seen = _in_region(face, "face", "lips", "neck", "eyes", "ears", "clothes")[face.triangles].all(dim=1)
     assert bool(((facing * smooth).sum(1) > 0)[seen].all())
     assert bool((facing.norm(dim=1) > 1e-7).all())
@@ -108,9 +108,7 @@ def test_neck_follows_the_open_jaw(face: MorphableModel) -> None:
 
 
 @pytest.mark.parametrize("side", [1, -1])
-def test_no_eyeball_comes_through_its_lids(
-    face: MorphableModel, sampled: tuple[Tensor, Tensor], side: int
-) -> None:
+def test_no_eyeball_comes_through_its_lids(face: MorphableModel, sampled: tuple[Tensor, Tensor], side: int) -> None:
     identity, expression = sampled
     mean = face.vertices()[0]
     centre = mean.new_tensor(EYE_CENTRE) * mean.new_tensor([side, 1, 1])
@@ -121,9 +119,7 @@ def test_no_eyeball_comes_through_its_lids(
     assert distance.min() > EYEBALL_RADIUS
 
 
-@pytest.mark.parametrize(
-    ("mode", "points"), [("blink_left", (43, 47, 44, 46)), ("blink_right", (37, 41, 38, 40))]
-)
+@pytest.mark.parametrize(("mode", "points"), [("blink_left", (43, 47, 44, 46)), ("blink_right", (37, 41, 38, 40))])
 def test_a_blink_closes_one_eye(face: MorphableModel, mode: str, points: tuple[int, ...]) -> None:
     def opening(expression: Tensor) -> float:
         y = face.landmarks_of(face.vertices(None, expression))[0, :, 1]
@@ -176,9 +172,7 @@ def test_another_process_builds_the_same_face(face: MorphableModel) -> None:
         "from facelab.face3d import builtin_face; f = builtin_face(); "
         "print(f.mean.double().sum().item(), f.identity.double().abs().sum().item(), len(f.triangles))"
     )
-    out = subprocess.run(
-        [sys.executable, "-c", command], capture_output=True, text=True, check=True, env=environment
-    )
+    out = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True, env=environment)
     total, energy, triangles = out.stdout.split()
     assert float(total) == pytest.approx(face.mean.double().sum().item(), rel=1e-6)
     assert float(energy) == pytest.approx(face.identity.double().abs().sum().item(), rel=1e-4)

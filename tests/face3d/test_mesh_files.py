@@ -22,9 +22,7 @@ def mesh() -> tuple[Tensor, Tensor]:
 def test_obj_comes_back(tmp_path: Path, mesh: tuple[Tensor, Tensor]) -> None:
     vertices, triangles = mesh
     uv = torch.rand(30, 2, generator=torch.Generator().manual_seed(1))
-    read = trimesh.load(
-        write_obj(tmp_path / "face.obj", vertices, triangles, uv), process=False, maintain_order=True
-    )
+    read = trimesh.load(write_obj(tmp_path / "face.obj", vertices, triangles, uv), process=False, maintain_order=True)
     np.testing.assert_allclose(read.vertices, vertices.numpy(), rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(read.faces, triangles.numpy())
     np.testing.assert_allclose(read.visual.uv, uv.numpy(), atol=1e-5)
@@ -32,9 +30,7 @@ def test_obj_comes_back(tmp_path: Path, mesh: tuple[Tensor, Tensor]) -> None:
 
 def test_obj_without_texture_coordinates(tmp_path: Path, mesh: tuple[Tensor, Tensor]) -> None:
     vertices, triangles = mesh
-    read = trimesh.load(
-        write_obj(tmp_path / "face.obj", vertices, triangles), process=False, maintain_order=True
-    )
+    read = trimesh.load(write_obj(tmp_path / "face.obj", vertices, triangles), process=False, maintain_order=True)
     np.testing.assert_array_equal(read.faces, triangles.numpy())
 
 

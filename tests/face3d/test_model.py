@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from facelab.face3d import MorphableModel, normals
+from facelab.face3d import MorphableModel, vertex_normals
 
 V, KI, KE = 70, 5, 4
 
@@ -163,17 +163,15 @@ def test_to_keeps_every_field(model: MorphableModel) -> None:
 def test_normals_of_a_sphere_point_outwards() -> None:
     # An octahedron: by symmetry the normal of each corner is the corner itself.
     corners = torch.tensor([[1.0, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]])
-    triangles = torch.tensor(
-        [[0, 2, 4], [2, 1, 4], [1, 3, 4], [3, 0, 4], [2, 0, 5], [1, 2, 5], [3, 1, 5], [0, 3, 5]]
-    )
-    torch.testing.assert_close(normals(corners, triangles), corners)
-    torch.testing.assert_close(normals(corners.expand(2, -1, -1), triangles)[1], corners)
+    triangles = torch.tensor([[0, 2, 4], [2, 1, 4], [1, 3, 4], [3, 0, 4], [2, 0, 5], [1, 2, 5], [3, 1, 5], [0, 3, 5]])
+    torch.testing.assert_close(vertex_normals(corners, triangles), corners)
+    torch.testing.assert_close(vertex_normals(corners.expand(2, -1, -1), triangles)[1], corners)
 
 
 def test_normals_weigh_triangles_by_area() -> None:
     vertices = torch.tensor([[0.0, 0, 0], [2, 0, 0], [0, 2, 0], [0, 0, -1.0]])
     triangles = torch.tensor([[0, 1, 2], [0, 3, 1]])  # areas 2 and 1
     expected = torch.nn.functional.normalize(torch.tensor([0.0, -1.0, 2.0]), dim=0) * torch.tensor([1, -1, 1])
-    made = normals(vertices, triangles)[0]
+    made = vertex_normals(vertices, triangles)[0]
     torch.testing.assert_close(made.abs(), expected.abs())
-    assert not normals(torch.zeros(4, 3), triangles).any()
+    assert not vertex_normals(torch.zeros(4, 3), triangles).any()

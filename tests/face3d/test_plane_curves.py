@@ -30,9 +30,7 @@ def test_further_columns_are_interpolated_alike() -> None:
 
 def test_distances_to_a_square() -> None:
     points = np.array([[1.0, 1.0], [1.0, 0.25], [3.0, 1.0], [-3.0, -4.0], [2.0, 1.0]])
-    np.testing.assert_allclose(
-        distance_to_curve(points, SQUARE, closed=True), [1.0, 0.25, 1.0, 5.0, 0.0], atol=1e-12
-    )
+    np.testing.assert_allclose(distance_to_curve(points, SQUARE, closed=True), [1.0, 0.25, 1.0, 5.0, 0.0], atol=1e-12)
     np.testing.assert_array_equal(inside_loop(points[:4], SQUARE), [True, True, False, False])
     np.testing.assert_allclose(signed_distance(points[:4], SQUARE), [1.0, 0.25, -1.0, -5.0])
     # open: the side x = 0 is missing

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from facelab.geometry import Affine
 
+
 def _random(seed: int, count: int = 3) -> Affine:
     draw = torch.rand(6, count, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return Affine.about(30 + 10 * draw[:2].T, 6 * draw[2], 0.5 + draw[3], 5 * draw[4:6].T, draw[5] < 0.5)
@@ -33,7 +34,9 @@ def test_depth_is_scaled_with_the_picture() -> None:
 
 
 def test_mirror_twice_is_nothing() -> None:
-    mirror = Affine.about(torch.full((1, 2), 15.5), torch.zeros(1), torch.ones(1), torch.zeros(1, 2), torch.tensor([True]))
+    mirror = Affine.about(
+        torch.full((1, 2), 15.5), torch.zeros(1), torch.ones(1), torch.zeros(1, 2), torch.tensor([True])
+    )
     torch.testing.assert_close((mirror @ mirror).matrix, torch.tensor([[[1.0, 0, 0], [0, 1, 0]]]))
     picture = torch.rand(1, 3, 32, 32)
     torch.testing.assert_close(mirror.warp(picture, 32, 32), picture.flip(3), atol=1e-5, rtol=0)

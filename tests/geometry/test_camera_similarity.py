@@ -8,7 +8,9 @@ from facelab.geometry import Similarity, WeakPerspective, rotation_matrix, simil
 
 def _camera() -> WeakPerspective:
     pose = torch.tensor([[0.1, 0.7, -0.2], [0.0, -1.2, 0.3]])
-    return WeakPerspective(torch.tensor([5.0, 8.0]), rotation_matrix(*pose.unbind(1)), torch.tensor([[60.0, 70.0], [1, 2]]))
+    return WeakPerspective(
+        torch.tensor([5.0, 8.0]), rotation_matrix(*pose.unbind(1)), torch.tensor([[60.0, 70.0], [1, 2]])
+    )
 
 
 def test_projection_is_the_matrix() -> None:

@@ -25,8 +25,13 @@ def test_a_shift_by_3_and_4_pixels_is_5_pixels() -> None:
     torch.testing.assert_close(nme(moved, target, torch.ones(3)), torch.full((3,), 5.0, dtype=torch.float64))
     extent = target.amax(1) - target.amin(1)
     torch.testing.assert_close(nme(moved, target, "bbox"), 5 / (extent[:, 0] * extent[:, 1]).sqrt())
-    torch.testing.assert_close(nme(moved, target, "interocular"), 5 / torch.dist(target[0, 36], target[0, 45]).new_tensor(
-        [math.dist(face[36].tolist(), face[45].tolist()) for face in target]))
+    torch.testing.assert_close(
+        nme(moved, target, "interocular"),
+        5
+        / torch.dist(target[0, 36], target[0, 45]).new_tensor(
+            [math.dist(face[36].tolist(), face[45].tolist()) for face in target]
+        ),
+    )
 
 
 @given(scale=st.floats(0.1, 10), seed=st.integers(0, 99))

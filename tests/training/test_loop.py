@@ -22,7 +22,9 @@ class _Stopped(Exception):
     pass
 
 
-def _run(epochs: int, output: Path | None = None, stop_after: int | None = None) -> tuple[nn.Module, list[dict[str, float]]]:
+def _run(
+    epochs: int, output: Path | None = None, stop_after: int | None = None
+) -> tuple[nn.Module, list[dict[str, float]]]:
     torch.manual_seed(0)
     model = nn.Linear(3, 1)
     generator = torch.Generator().manual_seed(5)

@@ -27,9 +27,7 @@ def square() -> go.Figure:
 
 
 def blend(name: str = "wider", count: int = 4, **options: object) -> Blend:
-    return Blend(
-        name, np.linspace(-1, 1, count * 3).reshape(count, 3), **{"low": -1.0, "high": 2.0, **options}
-    )
+    return Blend(name, np.linspace(-1, 1, count * 3).reshape(count, 3), **{"low": -1.0, "high": 2.0, **options})
 
 
 def spec(figure: InteractiveFigure) -> dict:
@@ -61,9 +59,7 @@ def test_id_depends_on_the_content_alone() -> None:
 
 
 def test_a_dictionary_is_a_figure_too() -> None:
-    assert spec(InteractiveFigure(square().to_dict(), ALT, PICTURE)) == spec(
-        InteractiveFigure(square(), ALT, PICTURE)
-    )
+    assert spec(InteractiveFigure(square().to_dict(), ALT, PICTURE)) == spec(InteractiveFigure(square(), ALT, PICTURE))
 
 
 def test_layout_has_a_height_and_no_width() -> None:
@@ -83,12 +79,8 @@ def test_nothing_in_the_data_closes_the_script() -> None:
 
 def test_blends_are_stored_to_a_part_in_ten_thousand() -> None:
     delta = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
-    packed = spec(InteractiveFigure(square(), ALT, PICTURE, controls=[Blend("wider", delta, -1, 1)]))[
-        "blends"
-    ][0]
-    stored = (
-        np.frombuffer(base64.b64decode(packed["delta"]["bdata"]), "<i2").reshape(3, 4).T * packed["scale"]
-    )
+    packed = spec(InteractiveFigure(square(), ALT, PICTURE, controls=[Blend("wider", delta, -1, 1)]))["blends"][0]
+    stored = np.frombuffer(base64.b64decode(packed["delta"]["bdata"]), "<i2").reshape(3, 4).T * packed["scale"]
     np.testing.assert_allclose(stored, delta, atol=1e-4 * np.abs(delta).max())
 
 

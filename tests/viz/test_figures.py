@@ -38,7 +38,10 @@ def test_explorer_has_a_step_and_a_map_a_landmark() -> None:
     for k in (0, 36, 67):
         heat, decoded, true = figure.frames[k].data
         peak = np.unravel_index(heat.z.argmax(), heat.z.shape)
-        assert abs(heat.x0 + peak[1] * heat.dx - decoded.x[0]) <= 2 and abs(heat.y0 + peak[0] * heat.dy - decoded.y[0]) <= 2
+        assert (
+            abs(heat.x0 + peak[1] * heat.dx - decoded.x[0]) <= 2
+            and abs(heat.y0 + peak[0] * heat.dy - decoded.y[0]) <= 2
+        )
         assert decoded.x[0] == true.x[0]
 
 

@@ -50,9 +50,7 @@ def pages(root: Path = ROOT) -> list[Path]:
     for name in _files(yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))):
         sources = [Path(name + suffix) for suffix in (".ipynb", ".md") if (root / (name + suffix)).is_file()]
         if len(sources) != 1:
-            raise BookError(
-                f"_toc.yml: '{name}' must be one file, {name}.md or {name}.ipynb; found {len(sources)}"
-            )
+            raise BookError(f"_toc.yml: '{name}' must be one file, {name}.md or {name}.ipynb; found {len(sources)}")
         found.append(sources[0])
     return found
 

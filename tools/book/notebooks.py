@@ -94,9 +94,7 @@ def overrides(notebook: NotebookNode, values: dict[str, Any], name: str) -> dict
     known = parameters(notebook, name)
     for key in values:
         if key not in known:
-            raise BookError(
-                f"{name}: unknown parameter '{key}'; this notebook has {', '.join(known) or 'none'}"
-            )
+            raise BookError(f"{name}: unknown parameter '{key}'; this notebook has {', '.join(known) or 'none'}")
     return {key: value for key, value in values.items() if known[key] != value}
 
 
@@ -124,9 +122,7 @@ def canonical(notebook: NotebookNode) -> NotebookNode:
         digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:10]
         seen[digest] += 1
         cell["id"] = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
-        cell["metadata"] = NotebookNode(
-            {k: v for k, v in cell.metadata.items() if k in KEPT_CELL_METADATA and v}
-        )
+        cell["metadata"] = NotebookNode({k: v for k, v in cell.metadata.items() if k in KEPT_CELL_METADATA and v})
         if "injected-parameters" in tags(cell):
             cell.metadata["tags"] = ["injected-parameters", "remove-cell"]
         if cell.cell_type == "code":

@@ -12,9 +12,7 @@ from urllib.parse import unquote, urlsplit
 from bs4 import BeautifulSoup
 
 REMOTE = re.compile(r"^\s*(?:https?:)?//", re.IGNORECASE)
-REMOTE_IN_CSS = re.compile(
-    r"""(?:@import\s+(?:url\()?|url\()\s*["']?\s*((?:https?:)?//[^"')\s;]+)""", re.IGNORECASE
-)
+REMOTE_IN_CSS = re.compile(r"""(?:@import\s+(?:url\()?|url\()\s*["']?\s*((?:https?:)?//[^"')\s;]+)""", re.IGNORECASE)
 LOOKS_LIKE_PATH = re.compile(r"[/\\]|\.(?:png|jpe?g|gif|svg|webp)$", re.IGNORECASE)
 LOADED = {
     "script": ("src",), "link": ("href",), "img": ("src", "srcset"), "iframe": ("src",), "source": ("src", "srcset"),

@@ -22,9 +22,7 @@ ALLOWED_TAGS = {
     "hide-input", "hide-output", "hide-cell", "remove-input", "remove-output", "remove-cell",
     "full-width", "margin", "scroll-output",
 }  # fmt: skip
-ABSOLUTE_PATH = re.compile(
-    r"(?<![\w.:/~])/(?:home|root|Users|tmp|work|mnt|opt|usr|var)/\S*|\b[A-Z]:\\\\?Users\S*"
-)
+ABSOLUTE_PATH = re.compile(r"(?<![\w.:/~])/(?:home|root|Users|tmp|work|mnt|opt|usr|var)/\S*|\b[A-Z]:\\\\?Users\S*")
 ENCODED = re.compile(r'data:[\w/+-]+;base64,[A-Za-z0-9+/=]+|"bdata":"[^"]*"')
 WIDGET = "application/vnd.jupyter.widget-view+json"
 FIGURE = 'class="facelab-figure"'
@@ -60,9 +58,7 @@ def _parameter_problems(notebook: NotebookNode) -> Iterator[str]:
 
 
 def _whole_problems(notebook: NotebookNode) -> Iterator[str]:
-    if not any(
-        {"skip-execution", "nbval-skip"} <= set(tags(cell)) for cell in tagged(notebook, "skip-execution")
-    ):
+    if not any({"skip-execution", "nbval-skip"} <= set(tags(cell)) for cell in tagged(notebook, "skip-execution")):
         yield "no set-up cell for Colab, tagged 'skip-execution' and 'nbval-skip'"
     if not any(cell.outputs for cell in code_cells(notebook)):
         yield "no cell has an output; run 'make reference'"
@@ -103,11 +99,7 @@ def _output_problems(cell: NotebookNode, output: NotebookNode) -> Iterator[str]:
         yield from _path_problems(data.get(kind, ""))
     if WIDGET in data:
         yield "widget output, which is dead in the page; turn widgets and tqdm.notebook off"
-    if (
-        any(kind.startswith("image/") for kind in data)
-        and not is_figure(output)
-        and len(alt(cell)) < SHORTEST_ALT
-    ):
+    if any(kind.startswith("image/") for kind in data) and not is_figure(output) and len(alt(cell)) < SHORTEST_ALT:
         yield (
             "picture without alternative text; use InteractiveFigure, or set mystnb.image.alt in the cell's metadata "
             f"({SHORTEST_ALT} characters at least)"
@@ -142,11 +134,7 @@ def shows_something(source: str) -> bool:
     if any(_prints(statement) for statement in statements):
         return True
     last = statements[-1]
-    if (
-        not isinstance(last, ast.Expr)
-        or source.rstrip().endswith(";")
-        or isinstance(last.value, ast.Constant)
-    ):
+    if not isinstance(last, ast.Expr) or source.rstrip().endswith(";") or isinstance(last.value, ast.Constant):
         return False
     if isinstance(last.value, ast.Call):
         return _called(last.value).split(".")[-1][:1].isupper()

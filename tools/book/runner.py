@@ -85,9 +85,7 @@ def run_all(chosen: list[Path], profile: str, extra: dict[str, Any]) -> list[Run
     injected = {page: overrides(read(ROOT / page), values, short_name(page)) for page in chosen}
     library = digest(inputs())
     width = max((len(short_name(page)) for page in chosen), default=0)
-    print(
-        f"Notebooks: {len(chosen)}, profile {profile}, into {RUNS.relative_to(ROOT)}/{profile}/", flush=True
-    )
+    print(f"Notebooks: {len(chosen)}, profile {profile}, into {RUNS.relative_to(ROOT)}/{profile}/", flush=True)
     runs = []
     for number, page in enumerate(chosen, 1):
         label = f"[{number}/{len(chosen)}] {short_name(page):<{width}}"

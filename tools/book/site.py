@@ -80,10 +80,7 @@ def vendor(site: Path) -> None:
     target = site / "vendor"
     target.mkdir(parents=True, exist_ok=True)
     shutil.copy2(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", target / "plotly.min.js")
-    mathjax = (
-        Path(str(distribution("sphinx-mathjax-offline").locate_file("sphinx-mathjax-offline")))
-        / "static/mathjax"
-    )
+    mathjax = Path(str(distribution("sphinx-mathjax-offline").locate_file("sphinx-mathjax-offline"))) / "static/mathjax"
     for part in MATHJAX_PARTS:
         source, copy = mathjax / part, target / "mathjax" / part
         if not source.exists():

@@ -1,6 +1,7 @@
 """Landmark mark-ups as data: which points there are, in which order, and which are mirror images of each other."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Markup:
         """Pairs of neighbouring landmarks along every curve, for drawing."""
         pairs: list[tuple[int, int]] = []
         for group, indices in self.groups.items():
-            pairs += zip(indices, indices[1:], strict=False)
+            pairs += pairwise(indices)
             if group in self.closed:
                 pairs.append((indices[-1], indices[0]))
         return pairs

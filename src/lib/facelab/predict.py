@@ -1,6 +1,7 @@
 """From a photograph to landmarks."""
 
 from functools import cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ _HAAR_TO_LANDMARKS = (0.10, 0.24, 0.90, 1.02)
 
 @cache
 def _cascade() -> cv2.CascadeClassifier:
-    path = f"{cv2.data.haarcascades}haarcascade_frontalface_default.xml"
+    path = str(Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml")
     cascade = cv2.CascadeClassifier(path)
     if cascade.empty():
         raise FileNotFoundError(f"{path}: no Haar cascade there; expected opencv-python-headless below 5")
@@ -41,7 +42,7 @@ def detect_faces(image: Tensor) -> Tensor:
 
 
 def landmark_box_of_detection(square: Tensor) -> Tensor:
-    """The box ``(4,)`` in which the 68 landmarks of a frontal face lie, from a square ``(4,)`` of :func:`detect_faces`."""
+    """The box ``(4,)`` in which the landmarks of a frontal face lie, from a square ``(4,)`` of :func:`detect_faces`."""
     x0, y0, x1, _ = square.unbind()
     side = x1 - x0
     left, top, right, bottom = _HAAR_TO_LANDMARKS

@@ -22,7 +22,9 @@ def cache_folder() -> Path:
     return Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "facelab"
 
 
-def cached_arrays(arguments: Mapping[str, Any], spec: ArraySpec, fill: Callable[[Arrays], None], folder: Path) -> Arrays:
+def cached_arrays(
+    arguments: Mapping[str, Any], spec: ArraySpec, fill: Callable[[Arrays], None], folder: Path
+) -> Arrays:
     """Opens the arrays that belong to these arguments, making them first if they are not there.
 
     Args:
@@ -60,12 +62,12 @@ def _write(entry: Path, arguments: str, spec: ArraySpec, fill: Callable[[Arrays]
     except OSError as error:
         raise OSError(f"cache folder {entry.parent}: {_reason(error)}; set FACELAB_CACHE to another folder") from error
     try:
-        arrays = {
+        maps = {
             name: np.lib.format.open_memmap(scratch / f"{name}.npy", "w+", np.dtype(dtype), shape)
             for name, (shape, dtype) in spec.items()
         }
-        fill(arrays)
-        for array in arrays.values():
+        fill(dict(maps))
+        for array in maps.values():
             array.flush()
         sizes = {name: (scratch / f"{name}.npy").stat().st_size for name in spec}
         (scratch / _MANIFEST).write_text(json.dumps({"arguments": json.loads(arguments), "bytes": sizes}, indent=1))

@@ -100,8 +100,9 @@ class Crop:
     """What a network is given.
 
     Attributes:
-        image: ``(B, 3, size, size)``. landmarks: ``(B, L, D)`` in its pixels, in the order of the mark-up also where the
-        picture was mirrored. affine: from source to crop pixels; its inverse brings landmarks back.
+        image: ``(B, 3, size, size)``.
+        landmarks: ``(B, L, D)`` in its pixels, in the order of the mark-up also where the picture was mirrored.
+        affine: from source to crop pixels; its inverse brings landmarks back.
     """
 
     image: Tensor

@@ -42,7 +42,9 @@ class FaceSample:
             raise ValueError("stack: expected at least one sample")
         markups, shapes = {s.markup for s in samples}, {tuple(s.image.shape) for s in samples}
         if len(markups) > 1 or len(shapes) > 1:
-            raise ValueError(f"stack: expected one mark-up and one picture shape, got {sorted(markups)}, {sorted(shapes)}")
+            raise ValueError(
+                f"stack: expected one mark-up and one picture shape, got {sorted(markups)}, {sorted(shapes)}"
+            )
         fields = ("image", "landmarks", "visible", "box", "pose", "parameters")
         tensors = {field: torch.stack([getattr(s, field) for s in samples]) for field in fields}
         return FaceSample(**tensors, name=tuple(str(s.name) for s in samples), markup=samples[0].markup)

@@ -61,9 +61,7 @@ class _Assembly:
 
     def eyeball_motion(self, displacements: Array) -> Array:
         """(M, 2, 3) motion of the two eyeballs under displacements (M, K, 3) of the controls."""
-        rows = np.stack(
-            [part.weights[0] for part in self.parts if part.region == "eyes" and part.weights is not None]
-        )
+        rows = np.stack([part.weights[0] for part in self.parts if part.region == "eyes" and part.weights is not None])
         return np.einsum("ek,mkc->mec", rows, displacements)
 
 
@@ -185,9 +183,7 @@ def _expression_fields(whole: _Assembly) -> Array:
     fields = [skin]
     for part in whole.parts:
         if part.rigid:
-            fields.append(
-                np.stack([part.jaw * jaw_motion(name, part.vertices) + _gaze(name, part) for name in names])
-            )
+            fields.append(np.stack([part.jaw * jaw_motion(name, part.vertices) + _gaze(name, part) for name in names]))
         else:
             fields.append(_part_motion(part, moved, skin))
     return np.concatenate(fields, axis=1)
@@ -207,12 +203,8 @@ def _layout(whole: _Assembly) -> tuple[Index, Index, Array]:
     names = SKIN_REGIONS + PART_REGIONS
     domain = whole.mesh.points
     low, high = domain[:, 1].min(), domain[:, 1].max()
-    uv = [
-        np.stack([0.5 + 0.5 * domain[:, 0] / SEAM, 0.2 + 0.8 * (domain[:, 1] - low) / (high - low)], axis=1)
-    ]
-    region = [
-        np.array([names.index(name) for name in region_of_skin(domain, whole.controls)], dtype=np.int64)
-    ]
+    uv = [np.stack([0.5 + 0.5 * domain[:, 0] / SEAM, 0.2 + 0.8 * (domain[:, 1] - low) / (high - low)], axis=1)]
+    region = [np.array([names.index(name) for name in region_of_skin(domain, whole.controls)], dtype=np.int64)]
     triangles, start = [whole.mesh.triangles], len(domain)
     width = 1.0 / len(whole.parts)
     for number, part in enumerate(whole.parts):

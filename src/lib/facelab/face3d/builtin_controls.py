@@ -273,9 +273,7 @@ def builtin_controls() -> Controls:
         sign = 1 if index in LANDMARKS else -1
         rows.append((_landmark_group(index), typed._replace(x=sign * typed.x)))
     typed_rows = [(group, point) for group, points in HELPERS.items() for point in points]
-    typed_rows += [
-        (group, point) for group, rings in RINGS.items() for ring in rings for point in ring.points()
-    ]
+    typed_rows += [(group, point) for group, rings in RINGS.items() for ring in rings for point in ring.points()]
     others, other_mirror = _both_sides(typed_rows)
     rows += others
     groups = tuple(group for group, _ in rows)

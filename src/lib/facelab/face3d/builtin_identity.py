@@ -130,9 +130,7 @@ def identity_displacements(controls: Controls, residue_modes: int = 60) -> Array
     its covariance matrix are its modes, the roots of the eigenvalues their deviations.
     """
     named = [stretch.on(controls) for stretch in STRETCHES.values()]
-    named += [
-        sum((bump.on(controls) for bump in bumps), np.zeros_like(controls.points)) for bumps in BUMPS.values()
-    ]
+    named += [sum((bump.on(controls) for bump in bumps), np.zeros_like(controls.points)) for bumps in BUMPS.values()]
     squared = ((controls.points[:, None] - controls.points[None]) ** 2).sum(-1)
     values, vectors = np.linalg.eigh(np.exp(-0.5 * squared / RESIDUE_LENGTH**2))
     fields = (vectors * np.sqrt(np.maximum(values, 0)))[:, ::-1][:, :residue_modes].T

@@ -73,9 +73,7 @@ def skin_masks(domain: Array, controls: Controls) -> dict[str, Array]:
         "cheeks": _spot(domain, 4.3, -3.6, 1.5, 1.2),
         "beard": _beard(u, v, jaw_v) * (1 - lips),
         "scalp": smoothstep(-0.25, 0.45, _signed_hair(side)),
-        "neck_shadow": smoothstep(0.0, -1.3, v - jaw_v)
-        * smoothstep(-17.5, -14.0, v)
-        * smoothstep(14.0, 11.5, u),
+        "neck_shadow": smoothstep(0.0, -1.3, v - jaw_v) * smoothstep(-17.5, -14.0, v) * smoothstep(14.0, 11.5, u),
         "glasses_frame": frame,
         "glasses_lens": lens,
     }
@@ -124,9 +122,7 @@ def vertex_masks(domain: Array, controls: Controls, parts: list[Part]) -> dict[s
     sizes = [len(domain), *(len(part.vertices) for part in parts)]
     names = dict.fromkeys(name for piece in pieces for name in piece)
     return {
-        name: np.clip(
-            np.concatenate([p.get(name, np.zeros(n)) for p, n in zip(pieces, sizes, strict=True)]), 0, 1
-        )
+        name: np.clip(np.concatenate([p.get(name, np.zeros(n)) for p, n in zip(pieces, sizes, strict=True)]), 0, 1)
         for name in names
     }
 
@@ -138,7 +134,5 @@ def region_of_skin(domain: Array, controls: Controls) -> list[str]:
     jaw = controls.domain[8:17]
     below = side[:, 1] < np.interp(side[:, 0], jaw[:, 0], jaw[:, 1]) - 0.6
     behind = side[:, 0] > jaw[-1, 0] + 0.4
-    names = np.where(
-        lips, "lips", np.where(_signed_hair(side) > 0, "scalp", np.where(below | behind, "neck", "face"))
-    )
+    names = np.where(lips, "lips", np.where(_signed_hair(side) > 0, "scalp", np.where(below | behind, "neck", "face")))
     return names.tolist()

@@ -109,7 +109,7 @@ def body_mesh(controls: Controls) -> tuple[DomainMesh, NDArray[np.int64]]:
         offset_loop(eye, 0.11),
         offset_loop(eye[::2], 0.27),
     ]
-    fixed += [offset_loop(inner[::2], 0.13), outer, offset_loop(outer, 0.11)]
+    fixed += [offset_loop(inner, 0.12), outer, offset_loop(outer, 0.11)]
     fixed += [brow_curve(controls) + [0, height] for height in (-0.5, -0.26, 0.0, 0.26, 0.5)]
     holes = (eye, inner)
 
@@ -158,16 +158,12 @@ def _filled(points: Array, zones: tuple[Zone, ...], keep: Keep) -> Array:
     for number, zone in enumerate(zones):
         lattice = _lattice(zone)
         for finer in zones[:number]:
-            inside = (
-                (lattice[:, 0] < finer.width) & (lattice[:, 1] > finer.low) & (lattice[:, 1] < finer.high)
-            )
+            inside = (lattice[:, 0] < finer.width) & (lattice[:, 1] > finer.low) & (lattice[:, 1] < finer.high)
             lattice = lattice[~inside]
         lattice = lattice[keep(lattice)]
         distance, _ = cKDTree(points).query(lattice)
         finest = zones[0].spacing
-        points = np.concatenate(
-            [points, lattice[distance > (0.5 * finest if number == 0 else 0.6 * zone.spacing)]]
-        )
+        points = np.concatenate([points, lattice[distance > (0.5 * finest if number == 0 else 0.6 * zone.spacing)]])
     return points
 
 
@@ -177,11 +173,7 @@ def _lattice(zone: Zone) -> Array:
     out = []
     for row, v in enumerate(np.linspace(zone.low, zone.high, rows)):
         count = round(zone.width / zone.spacing)
-        u = (
-            zone.width
-            * (np.arange(count + 1) if row % 2 == 0 else np.r_[0, np.arange(count) + 0.5, count])
-            / count
-        )
+        u = zone.width * (np.arange(count + 1) if row % 2 == 0 else np.r_[0, np.arange(count) + 0.5, count]) / count
         out.append(np.stack([u, np.full_like(u, v)], axis=1))
     return np.concatenate(out)
 
@@ -215,12 +207,8 @@ class Spline:
     def __init__(self, controls: Controls) -> None:
         domain = controls.domain
         near_seam = np.flatnonzero(np.abs(domain[:, 0]) > 0.45 * SEAM)
-        copies = domain[near_seam] - np.stack(
-            [2 * SEAM * np.sign(domain[near_seam, 0]), 0 * near_seam], axis=1
-        )
-        on_seam = np.isclose(
-            np.abs(copies[:, 0]), SEAM
-        )  # a point on the seam and its copy are one and the same
+        copies = domain[near_seam] - np.stack([2 * SEAM * np.sign(domain[near_seam, 0]), 0 * near_seam], axis=1)
+        on_seam = np.isclose(np.abs(copies[:, 0]), SEAM)  # a point on the seam and its copy are one and the same
         self._source = np.concatenate([np.arange(len(domain)), near_seam])
         self._knots = np.concatenate([domain, copies]) / self._SCALE
         self._knots[len(domain) :][on_seam, 0] = -np.abs(self._knots[len(domain) :][on_seam, 0])

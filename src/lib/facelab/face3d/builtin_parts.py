@@ -118,9 +118,7 @@ def eyeballs(controls: Controls, cardinal: Array) -> list[Part]:
     columns = 24
     polar = np.array(EYE_ANGLES)[:, None]
     around = 2 * np.pi * np.arange(columns)[None] / columns
-    ray = np.stack(
-        [np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar) + 0 * around], -1
-    )
+    ray = np.stack([np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar) + 0 * around], -1)
     centre = np.array(EYE_CENTRE)
     vertices, triangles, uv = _disc(centre + EYEBALL_RADIUS * ray, centre + [0, 0, EYEBALL_RADIUS])
     parts = []
@@ -188,9 +186,7 @@ def teeth(cardinal: Array) -> list[Part]:
         ]
         vertices = np.stack(rows[::-1] if jaw else rows)
         uv = np.stack(np.meshgrid(np.linspace(0, 1, len(x)), [0.0, 0.5, 1.0]), axis=-1).reshape(-1, 2)
-        weights = np.repeat(
-            cardinal[list(leader)].mean(axis=0, keepdims=True), vertices.shape[0] * len(x), axis=0
-        )
+        weights = np.repeat(cardinal[list(leader)].mean(axis=0, keepdims=True), vertices.shape[0] * len(x), axis=0)
         triangles = grid_triangles(3, len(x))[:, ::-1]
         out.append(Part(region, vertices.reshape(-1, 3), triangles, uv, weights, rigid=True, jaw=jaw))
     return out
@@ -309,9 +305,7 @@ def clothes(spline: Spline, points: Array) -> Part:
     loop = _beyond(edge, -28.0)
     mesh = symmetric_mesh(edge, (Zone(1.3, SEAM, -27.0, -16.0),), lambda where: inside_loop(where, loop))
     side = np.stack([np.abs(mesh.points[:, 0]), mesh.points[:, 1]], axis=1)
-    return _shell(
-        "clothes", spline, points, mesh, 0.12 + 0.2 * smoothstep(0, 0.8, distance_to_curve(side, edge))
-    )
+    return _shell("clothes", spline, points, mesh, 0.12 + 0.2 * smoothstep(0, 0.8, distance_to_curve(side, edge)))
 
 
 def _shell(region: str, spline: Spline, points: Array, mesh: DomainMesh, height: Array) -> Part:

@@ -11,9 +11,7 @@ from torch import Tensor
 _PLY_FACE = np.dtype([("count", "u1"), ("corners", "<i4", 3)])
 
 
-def write_obj(
-    path: str | os.PathLike[str], vertices: Tensor, triangles: Tensor, uv: Tensor | None = None
-) -> Path:
+def write_obj(path: str | os.PathLike[str], vertices: Tensor, triangles: Tensor, uv: Tensor | None = None) -> Path:
     """Write a mesh as Wavefront OBJ.
 
     Args:
@@ -36,9 +34,7 @@ def write_obj(
     return _replace_file(Path(path), text.encode("ascii"))
 
 
-def write_ply(
-    path: str | os.PathLike[str], vertices: Tensor, triangles: Tensor, colours: Tensor | None = None
-) -> Path:
+def write_ply(path: str | os.PathLike[str], vertices: Tensor, triangles: Tensor, colours: Tensor | None = None) -> Path:
     """Write a mesh as binary little-endian PLY.
 
     Args:
@@ -74,9 +70,7 @@ def _check_mesh(vertices: Tensor, triangles: Tensor) -> None:
     if vertices.ndim != 2 or vertices.shape[1] != 3:
         raise ValueError(f"vertices: expected shape (V, 3), got {tuple(vertices.shape)}")
     if triangles.ndim != 2 or triangles.shape[1] != 3 or triangles.dtype != torch.int64:
-        raise ValueError(
-            f"triangles: expected int64 of shape (F, 3), got {triangles.dtype} {tuple(triangles.shape)}"
-        )
+        raise ValueError(f"triangles: expected int64 of shape (F, 3), got {triangles.dtype} {tuple(triangles.shape)}")
     if triangles.numel() and not 0 <= int(triangles.min()) <= int(triangles.max()) < len(vertices):
         raise ValueError(f"triangles: expected indices from 0 to {len(vertices) - 1}")
 

@@ -93,12 +93,8 @@ class MorphableModel:
         alpha = self._coefficients("identity", identity, len(self.identity))
         beta = self._coefficients("expression", expression, len(self.expression))
         if alpha.shape[0] != beta.shape[0] and 1 not in (alpha.shape[0], beta.shape[0]):
-            raise ValueError(
-                f"expression: expected a batch of {alpha.shape[0]} as in identity, got {beta.shape[0]}"
-            )
-        offset = alpha @ self.identity[: alpha.shape[1]].flatten(1) + beta @ self.expression[
-            : beta.shape[1]
-        ].flatten(1)
+            raise ValueError(f"expression: expected a batch of {alpha.shape[0]} as in identity, got {beta.shape[0]}")
+        offset = alpha @ self.identity[: alpha.shape[1]].flatten(1) + beta @ self.expression[: beta.shape[1]].flatten(1)
         return (self.mean + offset.unflatten(1, self.mean.shape)).transpose(1, 2).contiguous()
 
     def _coefficients(self, name: str, given: Tensor | None, modes: int) -> Tensor:
@@ -116,9 +112,7 @@ class MorphableModel:
             ValueError: when the model lacks landmarks (a part of a face) or V does not fit.
         """
         if vertices.shape[-2] != self.mean.shape[1]:
-            raise ValueError(
-                f"vertices: expected shape (B, {self.mean.shape[1]}, 3), got {tuple(vertices.shape)}"
-            )
+            raise ValueError(f"vertices: expected shape (B, {self.mean.shape[1]}, 3), got {tuple(vertices.shape)}")
         missing = (self.landmarks < 0).nonzero()[:, 0].tolist()
         if missing:
             raise ValueError(f"landmarks: {self.name} lacks the vertices of landmarks {missing}")
@@ -178,9 +172,7 @@ class MorphableModel:
         """
         unknown = [name for name in regions if name not in self.region_names]
         if unknown:
-            raise ValueError(
-                f"regions: expected some of {', '.join(self.region_names)}; got {', '.join(unknown)}"
-            )
+            raise ValueError(f"regions: expected some of {', '.join(self.region_names)}; got {', '.join(unknown)}")
         wanted = torch.tensor([self.region_names.index(name) for name in regions], device=self.region.device)
         kept = torch.isin(self.region, wanted)
         renumber = torch.where(kept, kept.cumsum(0) - 1, -1)
@@ -205,9 +197,7 @@ class MorphableModel:
 
 def _check(name: str, value: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> None:
     if tuple(value.shape) != shape or value.dtype != dtype:
-        raise ValueError(
-            f"{name}: expected {dtype} of shape {shape}, got {value.dtype} of shape {tuple(value.shape)}"
-        )
+        raise ValueError(f"{name}: expected {dtype} of shape {shape}, got {value.dtype} of shape {tuple(value.shape)}")
 
 
 def _check_range(name: str, value: Tensor, low: float, high: float) -> None:

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 
-def normals(vertices: Tensor, triangles: Tensor) -> Tensor:
+def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
     """Unit vertex normals: the mean of the normals of the triangles around, weighted by their areas.
 
     Args:

@@ -20,8 +20,8 @@ def rotation_matrix(pitch: Angle, yaw: Angle, roll: Angle) -> Tensor:
         ``(*S, 3, 3)``.
     Source: the order and signs of 300W-LP's ``Pose_Para`` (Zhu et al. 2016).
     """
-    pitch, yaw, roll = torch.broadcast_tensors(*(torch.as_tensor(a) for a in (pitch, yaw, roll)))
-    (cp, sp), (cy, sy), (cr, sr) = ((a.cos(), a.sin()) for a in (pitch, yaw, roll))
+    angles = torch.broadcast_tensors(*(torch.as_tensor(angle) for angle in (pitch, yaw, roll)))
+    (cp, sp), (cy, sy), (cr, sr) = ((angle.cos(), angle.sin()) for angle in angles)
     rows = [
         torch.stack([cy * cr, cy * sr, -sy], -1),
         torch.stack([sp * sy * cr - cp * sr, sp * sy * sr + cp * cr, sp * cy], -1),

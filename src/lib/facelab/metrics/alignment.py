@@ -40,7 +40,8 @@ def nme(predicted: Tensor, target: Tensor, normalizer: str | Tensor = "bbox") ->
     """
     if predicted.shape != target.shape or target.ndim != 3 or target.shape[2] not in (2, 3):
         raise ValueError(
-            f"nme: expected two sets of shape (N, L, 2) or (N, L, 3), got {tuple(predicted.shape)}, {tuple(target.shape)}"
+            "nme: expected two sets of shape (N, L, 2) or (N, L, 3), "
+            f"got {tuple(predicted.shape)} and {tuple(target.shape)}"
         )
     if target.numel() == 0:
         raise ValueError("nme: expected at least one face and one landmark")

@@ -87,7 +87,12 @@ class FAN(nn.Module):
         depth: int = 4,
     ) -> None:
         super().__init__()
-        for name, value in (("stacks", stacks), ("landmarks", landmarks), ("in_channels", in_channels), ("depth", depth)):
+        for name, value in (
+            ("stacks", stacks),
+            ("landmarks", landmarks),
+            ("in_channels", in_channels),
+            ("depth", depth),
+        ):
             if value < 1:
                 raise ValueError(f"FAN {name}: expected at least 1, got {value}")
         if width < 16 or width % 16:

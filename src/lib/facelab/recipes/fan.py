@@ -142,7 +142,8 @@ class FanRecipe:
         Returns:
             The network in evaluation mode and the history; its entries hold ``nme``, that of the test faces.
         """
-        model = self.model(seed).to(device).to(memory_format=torch.channels_last)
+        model = self.model(seed).to(device)
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         generator = torch.Generator().manual_seed(seed)
         source = self.training_set(seed, progress) if faces is None else faces
         loader = DataLoader(
@@ -220,7 +221,7 @@ PROFILES = {
         sigma=1.5,
         faces=8000,
         test_faces=1000,
-        epochs=12,
+        epochs=8,
         batch=16,
         learning_rate=2e-3,
     ),

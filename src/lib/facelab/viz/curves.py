@@ -31,7 +31,7 @@ def ced_figure(errors: Mapping[str, Tensor], threshold: float, normalizer: str) 
 
 
 def history_figure(history: Sequence[Mapping[str, float]], baseline: float) -> Figure:
-    """Training loss and test error of each epoch; ``baseline`` is the error of a method that did not learn (fraction)."""
+    """Training loss and test error of each epoch; ``baseline`` is the error of the mean shape, a fraction."""
     epochs = [entry["epoch"] for entry in history]
     with style():
         figure, (left, right) = plt.subplots(1, 2, figsize=(8.0, 3.0))

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from torch import Tensor
 
-from facelab.face3d import MorphableModel
-from facelab.face3d import normals as vertex_normals
+from facelab.face3d import MorphableModel, vertex_normals
 from facelab.geometry import WeakPerspective, interpolate, rasterize, rotation_matrix
 from facelab.markups import markup
 from facelab.viz.style import TRUTH, style
@@ -45,8 +45,9 @@ def face_sheet(
     """Many faces in rows.
 
     Args:
-        images: each ``(3, H, W)``. landmarks: one sequence a method, with the landmarks ``(L, 2 or 3)`` of every image or
-            None. titles: above the images. colours, labels: one a method.
+        images: each ``(3, H, W)``.
+        landmarks: one sequence a method, with the landmarks ``(L, 2 or 3)`` of every image, or None.
+        titles: above the images. colours, labels: one a method.
     """
     rows = -(-len(images) // columns)
     with style():
@@ -61,7 +62,7 @@ def face_sheet(
             if chosen is not None:
                 draw_landmarks(ax, chosen, colours[method], size=1.8)
     if labels:
-        handles = [plt.Line2D([], [], color=c, marker="o", markersize=4) for c in colours[: len(labels)]]
+        handles = [Line2D([], [], color=c, marker="o", markersize=4) for c in colours[: len(labels)]]
         figure.legend(handles, labels, loc="lower center", ncols=len(labels), fontsize=9)
     figure.tight_layout(rect=(0, 0.04 if labels else 0, 1, 1))
     return figure

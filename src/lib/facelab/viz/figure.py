@@ -87,9 +87,7 @@ class InteractiveFigure:
         controls: Sequence[Blend] = (),
     ) -> None:
         if not isinstance(alt, str) or len(alt.strip()) < SHORTEST_ALT:
-            raise ValueError(
-                f"alt must say what the figure shows, in at least {SHORTEST_ALT} characters, not {alt!r}"
-            )
+            raise ValueError(f"alt must say what the figure shows, in at least {SHORTEST_ALT} characters, not {alt!r}")
         self.figure = figure if isinstance(figure, go.Figure) else go.Figure(figure)
         self.alt = " ".join(alt.split())
         self.caption = caption
@@ -163,9 +161,7 @@ class InteractiveFigure:
                     f"blend '{blend.name}': delta has {len(blend.delta)} points, trace {blend.trace} has {count}"
                 )
             if ranges.setdefault(blend.name, blend.range) != blend.range:
-                raise ValueError(
-                    f"blend '{blend.name}': blends of one name must have one range and one value"
-                )
+                raise ValueError(f"blend '{blend.name}': blends of one name must have one range and one value")
 
 
 def _packed(blend: Blend, control: int) -> dict[str, Any]:
@@ -194,9 +190,7 @@ def _png(poster: MatplotlibFigure | np.ndarray) -> bytes:
         return buffer.getvalue()
     pixels = np.asarray(poster)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
-        raise ValueError(
-            f"poster must be a matplotlib figure or an array (H, W, 3), not shape {pixels.shape}"
-        )
+        raise ValueError(f"poster must be a matplotlib figure or an array (H, W, 3), not shape {pixels.shape}")
     if np.issubdtype(pixels.dtype, np.floating):
         pixels = (np.clip(pixels, 0, 1) * 255).round().astype(np.uint8)
     if pixels.dtype != np.uint8:

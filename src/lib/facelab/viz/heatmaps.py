@@ -32,9 +32,14 @@ def heatmap_explorer(
     points = predicted.numpy()
     truth = None if target is None else target[:, :2].numpy()
     axis = {"x0": (cell - 1) / 2, "dx": cell, "y0": (cell - 1) / 2, "dy": cell}
-    maps = [go.Heatmap(z=level, zmin=0, zmax=255, colorscale=_GLOW, showscale=False, hoverinfo="skip", **axis) for level in levels]
+    maps = [
+        go.Heatmap(z=level, zmin=0, zmax=255, colorscale=_GLOW, showscale=False, hoverinfo="skip", **axis)
+        for level in levels
+    ]
     frames = [
-        go.Frame(data=[maps[i], *_marks(points[i], None if truth is None else truth[i])], traces=_traces(truth), name=str(i))
+        go.Frame(
+            data=[maps[i], *_marks(points[i], None if truth is None else truth[i])], traces=_traces(truth), name=str(i)
+        )
         for i in range(len(levels))
     ]
     steps = [

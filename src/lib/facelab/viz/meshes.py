@@ -74,8 +74,8 @@ def face_figure(
 
     Args:
         model: the face. colours: ``(V, 3)``. alt: what is to be seen.
-        modes: (label, ``"identity"`` or ``"expression"``, index). A unit of an identity slider is one standard deviation,
-            from -spread to spread; an expression slider covers the natural range of its coefficient.
+        modes: (label, ``"identity"`` or ``"expression"``, index). A unit of an identity slider is one standard
+            deviation, from -spread to spread; an expression slider covers the natural range of its coefficient.
         landmarks: draw them too; they move with the mesh.
     """
     mean = model.vertices()[0]
@@ -100,5 +100,3 @@ def _mode(model: MorphableModel, kind: str, index: int, spread: float) -> tuple[
         low, high = model.expression_range[index].tolist()
         return model.expression[index].T.numpy(), low, high
     raise ValueError(f"mode kind: expected identity or expression, got {kind!r}")
-
-

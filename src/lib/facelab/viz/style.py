@@ -1,9 +1,10 @@
 """One look for all figures: colours that survive colour blindness and grey print, line styles, matplotlib settings."""
 
 from contextlib import AbstractContextManager
+from typing import Any
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
+from cycler import cycler
 
 # Okabe and Ito 2008: told apart with every common kind of colour blindness.
 TRUTH = "#009E73"
@@ -14,7 +15,7 @@ NEUTRAL = "#5A5A5A"
 CYCLE = (PREDICTION, BASELINE, TRUTH, ACCENT, "#CC79A7", "#56B4E9")
 LINES = ("solid", "dashed", "dashdot", "dotted")
 
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
     "figure.dpi": 110,
     "font.size": 10,
     "axes.spines.top": False,
@@ -23,7 +24,7 @@ SETTINGS = {
     "grid.alpha": 0.3,
     "legend.frameon": False,
     "image.interpolation": "nearest",
-    "axes.prop_cycle": mpl.cycler(color=CYCLE),
+    "axes.prop_cycle": cycler(color=CYCLE),
 }
 
 

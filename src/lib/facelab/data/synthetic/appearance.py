@@ -170,10 +170,8 @@ def _paint_skin(canvas: _Canvas, palette: Palette) -> None:
     for name, strength in (("cheeks", 0.8), ("nose_tip", 0.45), ("ear_hollow", 0.5)):
         canvas.blend(strength * palette.blush * canvas.mask(name), rosy)
     lip_r, lip_g, lip_b = _LIP_TINT
-    canvas.blend(
-        (0.35 + 0.65 * palette.lip_strength) * canvas.mask("lips"), (r * lip_r, g * lip_g, b * lip_b)
-    )
-    canvas.darken(0.5 * canvas.mask("lip_line"))
+    canvas.blend((0.35 + 0.65 * palette.lip_strength) * canvas.mask("lips"), (r * lip_r, g * lip_g, b * lip_b))
+    canvas.darken(0.3 * canvas.mask("lip_line"))
     for name, share in _OCCLUSION.items():
         if name != "eye_shadow":
             canvas.darken(palette.occlusion * share * canvas.mask(name))

@@ -39,7 +39,10 @@ def _add_shape(picture: Tensor, generator: torch.Generator) -> Tensor:
     axis = torch.linspace(0, 1, size)
     dx, dy = axis[None] - x, axis[:, None] - y
     cos, sin = (6.2832 * angle).cos(), (6.2832 * angle).sin()
-    along, across = (dx * cos + dy * sin).abs() / (0.05 + 0.6 * long), (dy * cos - dx * sin).abs() / (0.02 + 0.25 * wide)
+    along, across = (
+        (dx * cos + dy * sin).abs() / (0.05 + 0.6 * long),
+        (dy * cos - dx * sin).abs() / (0.02 + 0.25 * wide),
+    )
     inside = torch.maximum(along, across) < 1 if square < 0.5 else along.square() + across.square() < 1
     colour = 0.6 * torch.rand(1, 1, 1, generator=generator) + 0.4 * torch.rand(3, 1, 1, generator=generator)
     return torch.where(inside, picture + (0.4 + 0.6 * opacity) * (colour - picture), picture)

@@ -81,8 +81,8 @@ class SyntheticFaces(Dataset[FaceSample]):
     def _render(self, arrays: Arrays) -> None:
         bar = tqdm(total=self.count, desc="rendering faces", disable=not self._progress, unit="face")
         for start in range(0, self.count, _CHUNK):
-            # Always a whole chunk, also at the end: sums of another batch size round otherwise, and the first faces of a
-            # longer set would not be those of a shorter one to the last bit.
+            # Always a whole chunk, also at the end: with another batch size sums are rounded differently, and the
+            # first faces of a longer set would not be those of a shorter one to the last bit.
             generators = [_generator(self.seed, index) for index in range(start, start + _CHUNK)]
             scene = sample_scene(self.face, self.size, self.ranges, generators)
             images, landmarks, visible = render_scene(self.face, scene)
@@ -159,5 +159,7 @@ def _fingerprint(face: MorphableModel) -> str:
 def _code_fingerprint() -> str:
     """Hash of the code that draws: pictures of an older renderer are never read back as those of a newer one."""
     package = Path(__file__).parents[2]
-    sources = sorted(path for room in ("geometry", "face3d", "data/synthetic") for path in (package / room).glob("*.py"))
+    sources = sorted(
+        path for room in ("geometry", "face3d", "data/synthetic") for path in (package / room).glob("*.py")
+    )
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]

@@ -7,8 +7,7 @@ from torch import Tensor
 
 from facelab.data.synthetic.appearance import sample_albedo
 from facelab.data.synthetic.background import random_background
-from facelab.face3d import MorphableModel
-from facelab.face3d import normals as vertex_normals
+from facelab.face3d import MorphableModel, vertex_normals
 from facelab.geometry import WeakPerspective, interpolate, rasterize, rotation_matrix
 
 _FINE = 2  # every pixel is the mean of 2 x 2 finer ones: edges without steps

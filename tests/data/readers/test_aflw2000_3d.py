@@ -1,0 +1,84 @@
+"""AFLW2000-3D on files written here, and on real ones where there are any."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.io
+import torch
+from PIL import Image
+
+from facelab.data.readers import AFLW2000
+from facelab.geometry import rotation_matrix
+
+RNG = np.random.default_rng(0)
+
+
+def _write(folder: Path, name: str = "image00001", **changes: object) -> Path:
+    fields: dict[str, object] = {
+        "pt3d_68": RNG.uniform(100, 300, (3, 68)).astype(np.float32),
+        "Pose_Para": np.array([[0.1, 0.5, -0.2, 60.0, 70.0, -5.0, 5e-4]], np.float32),
+        "Shape_Para": RNG.normal(size=(199, 1)) * 1e5,
+        "Exp_Para": np.zeros((29, 1), np.uint8),
+    }
+    kept = {key: value for key, value in (fields | changes).items() if value is not None}
+    scipy.io.savemat(folder / f"{name}.mat", kept)
+    Image.fromarray(RNG.integers(0, 255, (450, 450, 3), np.uint8)).save(folder / f"{name}.jpg")
+    return folder / f"{name}.mat"
+
+
+def test_pixels_count_from_zero_and_the_camera_follows(tmp_path: Path) -> None:
+    """A model point goes to x = P_x - 1 and y = 450 - P_y with P = f R S + t, as the set's files have it from 1."""
+    path = _write(tmp_path)
+    stored = torch.from_numpy(scipy.io.loadmat(path)["pt3d_68"])
+    (sample,) = list(AFLW2000(tmp_path))
+    torch.testing.assert_close(sample.landmarks[:, :2], stored[:2].T - 1)
+    torch.testing.assert_close(sample.landmarks[:, 2], stored[2])
+    assert sample.name == "image00001" and sample.pose.tolist() == pytest.approx([0.1, 0.5, -0.2])
+    point = torch.tensor([3e4, -2e4, 9e4])
+    projected = 5e-4 * rotation_matrix(*sample.pose) @ point + torch.tensor([60.0, 70.0, -5.0])
+    expected = torch.stack([projected[0] - 1, 450 - projected[1], projected[2]])
+    camera = sample.parameters[:12].reshape(3, 4)
+    torch.testing.assert_close(camera @ torch.cat([point, torch.ones(1)]), expected, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"pt3d_68": None}, r"field pt3d_68: expected finite numbers of shape \(3, 68\), found nothing"),
+        ({"pt3d_68": np.zeros((2, 68))}, r"found shape \(2, 68\)"),
+        ({"Pose_Para": np.full((1, 7), np.nan)}, "field Pose_Para: expected finite"),
+    ],
+)
+def test_bad_fields_are_named(tmp_path: Path, changes: dict[str, object], message: str) -> None:
+    path = _write(tmp_path, **changes)
+    with pytest.raises(ValueError, match=f"{path.name}: {message}|{message}"):
+        AFLW2000(tmp_path)[0]
+
+
+def test_damaged_and_missing_files_are_named(tmp_path: Path) -> None:
+    path = _write(tmp_path)
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(ValueError, match=r"image00001.mat: expected a whole MATLAB 5 file"):
+        AFLW2000(tmp_path)[0]
+    path.with_suffix(".jpg").unlink()
+    with pytest.raises(FileNotFoundError, match=r"image00001.jpg: no picture for image00001.mat"):
+        AFLW2000(tmp_path)
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=r"expected files <name>.jpg and <name>.mat"):
+        AFLW2000(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        AFLW2000(tmp_path / "gone")
+
+
+@pytest.mark.skipif("FACELAB_DATA" not in os.environ, reason="FACELAB_DATA names no folder with real samples")
+def test_real_samples_have_the_signs_on_record() -> None:
+    """image00475 looks up by 40 and to the image left by 66 degrees: there the jaw's image-right end is nearer."""
+    samples = {s.name: s for s in AFLW2000(Path(os.environ["FACELAB_DATA"]) / "real" / "AFLW2000")}
+    turned = samples["image00475"]
+    assert turned.pose.rad2deg().tolist() == pytest.approx([39.96, 65.62, 19.99], abs=0.01)
+    assert turned.landmarks[30].tolist() == pytest.approx([188.26, 256.26, 13.65], abs=0.01)
+    assert turned.landmarks[16, 2] > turned.landmarks[0, 2]
+    other = samples["image00251"]
+    assert other.pose[1] < 0 and other.landmarks[0, 2] > other.landmarks[16, 2]
