@@ -40,8 +40,9 @@ def rendering() -> Iterator[tuple[str, float]]:
     for size in (64, 128, 256):
         scale, centre = torch.tensor([0.8 * size / extent]), torch.full((1, 2), size / 2)
         points = WeakPerspective(scale, torch.eye(3)[None], centre).project(vertices)
-        yield f"rasterise {len(face.triangles)} triangles at {size} px", milliseconds(
-            lambda points=points, size=size: rasterize(points, face.triangles, size, size)
+        yield (
+            f"rasterise {len(face.triangles)} triangles at {size} px",
+            milliseconds(lambda points=points, size=size: rasterize(points, face.triangles, size, size)),
         )
     for size in (64, 128):
         with tempfile.TemporaryDirectory() as folder:

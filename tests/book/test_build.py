@@ -66,6 +66,14 @@ def test_contents_name_existing_files_only(tmp_path: Path) -> None:
         pages(tmp_path)
 
 
+def test_a_progress_bar_leaves_its_last_line_or_nothing() -> None:
+    bar = nbformat.v4.new_output("stream", name="stderr", text="\r 10%\r 90%\r      \r")
+    kept = nbformat.v4.new_output("stream", name="stdout", text="\r 10%\r 100%\ndone\n")
+    cell = nbformat.v4.new_code_cell("train()", outputs=[bar, kept], execution_count=1)
+    (output,) = canonical(nbformat.v4.new_notebook(cells=[cell])).cells[0].outputs
+    assert output.text == " 100%\ndone\n"
+
+
 def test_canonical_form_is_stable_and_forgets_the_run() -> None:
     first = small("print(1)")
     stream = [nbformat.v4.new_output("stream", name="stdout", text=part) for part in ("10%\r", "100%\n", "done\n")]

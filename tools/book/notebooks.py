@@ -150,7 +150,9 @@ def _canonical_outputs(outputs: list[NotebookNode], count: int | None) -> list[N
             last["text"] += output.text
         else:
             result.append(output)
-    return [_clean(output) for output in result]
+    cleaned = [_clean(output) for output in result]
+    # A progress bar that wiped itself off leaves blanks behind, and the page would show an empty box.
+    return [output for output in cleaned if output.output_type != "stream" or output.text.strip()]
 
 
 def _clean(output: NotebookNode) -> NotebookNode:

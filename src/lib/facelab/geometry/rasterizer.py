@@ -5,12 +5,15 @@ triangle when its centre lies inside it or on its border (the inclusive rule), s
 no hole; where both cover a pixel the nearer one wins, and at equal depth the one listed first.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+Array = NDArray[Any]
 
 _EDGE = 1e-9  # rounding allowed at an edge, as a share of the triangle: far below a pixel, above float64 noise
 
@@ -30,7 +33,7 @@ class Raster(NamedTuple):
 
 
 @numba.njit(cache=True, nogil=True)
-def _draw_triangle(corners, index, triangle, weights, depth):  # type: ignore[no-untyped-def]
+def _draw_triangle(corners: Array, index: int, triangle: Array, weights: Array, depth: Array) -> None:
     """Draws one triangle (3, 3) of pixel coordinates into the buffers of one picture."""
     height, width = depth.shape
     x0, y0, z0 = corners[0, 0], corners[0, 1], corners[0, 2]
@@ -39,8 +42,10 @@ def _draw_triangle(corners, index, triangle, weights, depth):  # type: ignore[no
     area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
     if area == 0.0:
         return
-    left, right = max(0, int(np.ceil(min(x0, x1, x2)))), min(width - 1, int(np.floor(max(x0, x1, x2))))
-    top, bottom = max(0, int(np.ceil(min(y0, y1, y2)))), min(height - 1, int(np.floor(max(y0, y1, y2))))
+    left = max(0, int(np.ceil(min(x0, x1, x2))))
+    right = min(width - 1, int(np.floor(max(x0, x1, x2))))
+    top = max(0, int(np.ceil(min(y0, y1, y2))))
+    bottom = min(height - 1, int(np.floor(max(y0, y1, y2))))
     # Weights of corners 1 and 2 are affine in (x, y): gradients once a triangle.
     b_x, b_y = (y2 - y0) / area, (x0 - x2) / area
     c_x, c_y = (y0 - y1) / area, (x1 - x0) / area
@@ -59,7 +64,7 @@ def _draw_triangle(corners, index, triangle, weights, depth):  # type: ignore[no
 
 
 @numba.njit(cache=True, parallel=True)
-def _draw_batch(vertices, triangles, triangle, weights, depth):  # type: ignore[no-untyped-def]
+def _draw_batch(vertices: Array, triangles: Array, triangle: Array, weights: Array, depth: Array) -> None:
     for face in numba.prange(vertices.shape[0]):
         corners = np.empty((3, 3), np.float64)
         for index in range(triangles.shape[0]):
@@ -107,7 +112,7 @@ def _check_mesh(vertices: Tensor, triangles: Tensor) -> None:
 
 
 @numba.njit(cache=True, parallel=True)
-def _blend(triangle, weights, triangles, attributes, background):  # type: ignore[no-untyped-def]
+def _blend(triangle: Array, weights: Array, triangles: Array, attributes: Array, background: Array) -> Array:
     batch, height, width = triangle.shape
     channels = attributes.shape[2]
     picture = background.copy()

@@ -6,12 +6,13 @@ from facelab.viz.figure import Blend, InteractiveFigure
 from facelab.viz.heatmaps import heatmap_explorer
 from facelab.viz.meshes import face_figure, landmark_names, landmark_trace, mesh_scene, mesh_trace
 from facelab.viz.source import show_source
-from facelab.viz.style import ACCENT, BASELINE, NEUTRAL, PREDICTION, TRUTH, style
+from facelab.viz.style import ACCENT, BASELINE, NEUTRAL, ON_SKIN, PREDICTION, TRUTH, style
 
 __all__ = [
     "ACCENT",
     "BASELINE",
     "NEUTRAL",
+    "ON_SKIN",
     "PREDICTION",
     "TRUTH",
     "Blend",

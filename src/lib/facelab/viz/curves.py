@@ -25,7 +25,7 @@ def ced_figure(errors: Mapping[str, Tensor], threshold: float, normalizer: str) 
         ax.set(xlim=(0, 100 * threshold), ylim=(0, 100))
         ax.set_xlabel(f"NME, normaliser {normalizer} (%)")
         ax.set_ylabel("faces with at most this error (%)")
-        ax.legend(loc="upper left")
+        ax.legend(loc="best")
         figure.tight_layout()
     return figure
 

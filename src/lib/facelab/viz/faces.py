@@ -51,7 +51,8 @@ def face_sheet(
     """
     rows = -(-len(images) // columns)
     with style():
-        figure, axes = plt.subplots(rows, columns, figsize=(1.65 * columns, 1.8 * rows), squeeze=False, dpi=80)
+        height = 1.95 if titles else 1.75
+        figure, axes = plt.subplots(rows, columns, figsize=(1.65 * columns, height * rows), squeeze=False, dpi=80)
     for index, ax in enumerate(axes.flat):
         ax.axis("off")
         if index >= len(images):

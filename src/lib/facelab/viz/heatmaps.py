@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,14 +19,20 @@ _GLOW = [[0.0, "rgba(213,94,0,0)"], [0.25, "rgba(213,94,0,0.25)"], [1.0, "rgba(2
 
 
 def heatmap_explorer(
-    image: Tensor, heatmaps: Tensor, predicted: Tensor, target: Tensor | None, names: list[str], alt: str
+    image: Tensor,
+    heatmaps: Tensor,
+    predicted: Tensor,
+    target: Tensor | None,
+    names: list[str],
+    alt: str,
+    start: int = 45,
 ) -> InteractiveFigure:
     """A slider over all landmarks; each step lays one heatmap over the picture, with its decoded and its true point.
 
     Args:
         image: ``(3, S, S)``, the network's input. heatmaps: ``(L, h, w)`` of that picture.
         predicted: ``(L, 2)`` in its pixels. target: ``(L, 2)``, or None for a photograph without labels.
-        names: of the landmarks. alt: what is to be seen.
+        names: of the landmarks. alt: what is to be seen. start: the landmark shown first.
     """
     side, cell = image.shape[1], image.shape[1] / heatmaps.shape[1]
     levels = (heatmaps.clamp(0, 1) * 255).round().byte().numpy()
@@ -42,14 +49,11 @@ def heatmap_explorer(
         )
         for i in range(len(levels))
     ]
-    steps = [
-        {"label": str(i), "method": "animate", "args": [[str(i)], _AT_ONCE]} | {"value": f"{i}, {names[i]}"}
-        for i in range(len(levels))
-    ]
-    figure = go.Figure(data=frames[0].data, frames=frames)
+    steps = [{"label": name, "method": "animate", "args": [[str(i)], _AT_ONCE]} for i, name in enumerate(names)]
+    figure = go.Figure(data=frames[start].data, frames=frames)
     figure.update_layout(
         images=[_backdrop(image, side)],
-        sliders=[{"steps": steps, "active": 0, "currentvalue": {"prefix": "landmark "}, "pad": {"t": 12}}],
+        sliders=[_slider(steps, start)],
         xaxis={"range": [-0.5, side - 0.5], "visible": False, "constrain": "domain"},
         yaxis={"range": [side - 0.5, -0.5], "visible": False, "scaleanchor": "x", "constrain": "domain"},
         legend={"orientation": "h", "x": 0, "y": 1.08},
@@ -61,6 +65,13 @@ def heatmap_explorer(
 
 
 _AT_ONCE = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}}
+
+
+def _slider(steps: Sequence[Mapping[str, object]], start: int) -> dict[str, object]:
+    """The name of the chosen landmark stands above; 68 names below the ticks would not fit, so they are left clear."""
+    shown = {"prefix": "landmark ", "font": {"size": 15, "color": "#222222"}}
+    unseen = {"size": 1, "color": "rgba(0,0,0,0)"}
+    return {"steps": steps, "active": start, "currentvalue": shown, "font": unseen, "pad": {"t": 12}}
 
 
 def _traces(truth: np.ndarray | None) -> list[int]:
