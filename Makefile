@@ -17,6 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export FACELAB_CACHE ?= $(CURDIR)/_build/cache
 # Half of the cores: threads that wait for each other on a busy machine are many times slower than fewer threads.
 export OMP_NUM_THREADS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n > 2 ? n / 2 : 1)))
+export NUMBA_NUM_THREADS ?= $(OMP_NUM_THREADS)
 
 .DEFAULT_GOAL := help
 .PHONY: help env book html reference tidy test serve lint bench clean

@@ -1,6 +1,5 @@
 """The quick network, trained here: its bar on synthetic faces, and what it makes of real photographs."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -37,9 +36,8 @@ def test_an_untrained_network_fails_that_bar() -> None:
     assert float(errors.mean()) > 0.25
 
 
-@pytest.mark.skipif("FACELAB_DATA" not in os.environ, reason="FACELAB_DATA names no folder with real samples")
-def test_real_photographs(network: FAN, capsys: pytest.CaptureFixture[str]) -> None:
-    faces = AFLW2000(Path(os.environ["FACELAB_DATA"]) / "real" / "AFLW2000")
+def test_real_photographs(real_data: Path, network: FAN, capsys: pytest.CaptureFixture[str]) -> None:
+    faces = AFLW2000(real_data / "real" / "AFLW2000")
     batch = FaceSample.stack([faces[i] for i in range(len(faces))])
     target = batch.landmarks[..., :2]
     with torch.inference_mode():

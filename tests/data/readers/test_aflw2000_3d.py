@@ -1,6 +1,5 @@
 """AFLW2000-3D on files written here, and on real ones where there are any."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -72,10 +71,9 @@ def test_damaged_and_missing_files_are_named(tmp_path: Path) -> None:
         AFLW2000(tmp_path / "gone")
 
 
-@pytest.mark.skipif("FACELAB_DATA" not in os.environ, reason="FACELAB_DATA names no folder with real samples")
-def test_real_samples_have_the_signs_on_record() -> None:
+def test_real_samples_have_the_signs_on_record(real_data: Path) -> None:
     """image00475 looks up by 40 and to the image left by 66 degrees: there the jaw's image-right end is nearer."""
-    samples = {s.name: s for s in AFLW2000(Path(os.environ["FACELAB_DATA"]) / "real" / "AFLW2000")}
+    samples = {s.name: s for s in AFLW2000(real_data / "real" / "AFLW2000")}
     turned = samples["image00475"]
     assert turned.pose.rad2deg().tolist() == pytest.approx([39.96, 65.62, 19.99], abs=0.01)
     assert turned.landmarks[30].tolist() == pytest.approx([188.26, 256.26, 13.65], abs=0.01)

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from facelab.data import (
     Augmentation,
+    Crop,
     FaceSample,
     SyntheticFaces,
     crop_faces,
@@ -81,16 +82,15 @@ class FanRecipe:
     def loss(self, model: nn.Module, batch: FaceSample, generator: torch.Generator) -> Tensor:
         """Augments and crops a batch, draws its target heatmaps, and compares every stack with them."""
         crop = crop_faces(batch, self.size, self.crop, self.augmentation, generator)
-        device = next(model.parameters()).device
         side = self.size // _STRIDE
         target = encode_heatmaps(to_heatmap_pixels(crop.landmarks[..., :2], _STRIDE), side, side, self.sigma)
-        return stacked_heatmap_l2(model(_laid_out(crop.image.to(device))), target.to(device))
+        stacks = _all_stacks(model, crop.image)
+        return stacked_heatmap_l2(stacks, target.to(stacks[0].device))
 
-    def heatmaps(self, model: nn.Module, batch: FaceSample) -> tuple[Tensor, Tensor]:
-        """The last stack's heatmaps ``(B, L, size / 4, size / 4)`` of a batch, and the pictures they were made from."""
+    def heatmaps(self, model: nn.Module, batch: FaceSample) -> tuple[Tensor, Crop]:
+        """The last stack's heatmaps ``(B, L, size / 4, size / 4)`` of a batch, and the crops they were made from."""
         crop = crop_faces(batch, self.size, self.crop)
-        device = next(model.parameters()).device
-        return model(_laid_out(crop.image.to(device)))[-1].float().cpu(), crop.image
+        return _all_stacks(model, crop.image)[-1].float().cpu(), crop
 
     def landmarks(
         self, model: nn.Module, batch: FaceSample, decoder: str = "log-parabola", mirror: bool = False
@@ -103,12 +103,10 @@ class FanRecipe:
             mirror: add the heatmaps of the mirrored picture, mirrored back, before decoding (FAN's test-time rule).
         """
         crop = crop_faces(batch, self.size, self.crop)
-        device = next(model.parameters()).device
-        image = _laid_out(crop.image.to(device))
-        heatmaps = model(image)[-1]
+        heatmaps = _all_stacks(model, crop.image)[-1]
         if mirror:
-            partner = torch.tensor(markup(batch.markup).mirror, device=device)
-            heatmaps = heatmaps + model(_laid_out(image.flip(3)))[-1].flip(3)[:, partner]
+            partner = torch.tensor(markup(batch.markup).mirror, device=heatmaps.device)
+            heatmaps = heatmaps + _all_stacks(model, crop.image.flip(3))[-1].flip(3)[:, partner]
         points = to_picture_pixels(decode_heatmaps(heatmaps, decoder), _STRIDE).cpu()
         return crop.affine.inverse().apply(points)
 
@@ -180,9 +178,10 @@ def mean_shape(recipe: FanRecipe, training: Tensor, boxes: Tensor) -> Tensor:
     return placed.apply(mean.expand(len(boxes), -1, -1))
 
 
-def _laid_out(images: Tensor) -> Tensor:
-    """Channels last: the memory format in which convolutions are fastest."""
-    return images.contiguous(memory_format=torch.channels_last)
+def _all_stacks(model: nn.Module, images: Tensor) -> list[Tensor]:
+    """The heatmaps of every stack, on the network's device; pictures go there in the layout that is fastest."""
+    device = next(model.parameters()).device
+    return model(images.to(device).contiguous(memory_format=torch.channels_last))
 
 
 PROFILES = {
