@@ -5,6 +5,9 @@ page, which is a SyntaxError in the console. This book has no live cells, so eve
 
 The theme asks the browser to load its icon fonts early, across origins. From a file that is refused with an error; the
 style sheet loads the same fonts without one.
+
+sphinx-exercise gives every exercise and every solution of a page the same id. An id must be unique; nothing refers to
+these, so they become classes.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from typing import Any
 from sphinx.application import Sphinx
 
 FONT_PRELOAD = re.compile(r'\s*<link rel="preload" as="font"[^>]*>')
+REPEATED_ID = re.compile(r'<section id="((?:exercise|solution)-content)">')
 
 
 def _is_thebe(script: Any) -> bool:
@@ -29,15 +33,16 @@ def remove_thebe(app: Sphinx, page: str, template: str, context: dict[str, Any],
     context["css_files"] = [sheet for sheet in context["css_files"] if "thebe" not in str(sheet.filename)]
 
 
-def remove_font_preloads(app: Sphinx, error: Exception | None) -> None:
-    """Drop the theme's font preloads from every page written. They stand in its template, not in the context."""
+def mend_pages(app: Sphinx, error: Exception | None) -> None:
+    """Drop font preloads and repeated ids from every page written. They stand in templates, not in the context."""
     if error is None and app.builder.format == "html":
         for page in sorted(Path(app.outdir).rglob("*.html")):
             text = page.read_text(encoding="utf-8")
-            page.write_text(FONT_PRELOAD.sub("", text), encoding="utf-8")
+            text = REPEATED_ID.sub(r'<section class="\1">', FONT_PRELOAD.sub("", text))
+            page.write_text(text, encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", remove_thebe, priority=900)
-    app.connect("build-finished", remove_font_preloads)
+    app.connect("build-finished", mend_pages)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
