@@ -55,7 +55,7 @@ def landmark_names(scheme: str = "68") -> list[str]:
     return [f"{index}, {group_of[index]}" for index in range(markup(scheme).points)]
 
 
-def mesh_scene(eye: tuple[float, float, float] = (0.0, 0.05, 1.25), height: int = 520) -> go.Layout:
+def mesh_scene(eye: tuple[float, float, float] = (0.0, 0.0, 1.5), height: int = 520) -> go.Layout:
     """A scene without axes, y up, seen from the front."""
     camera = {"up": {"x": 0, "y": 1, "z": 0}, "eye": dict(zip("xyz", eye, strict=True))}
     scene = {"xaxis": _HIDDEN, "yaxis": _HIDDEN, "zaxis": _HIDDEN, "aspectmode": "data", "camera": camera}
