@@ -11,9 +11,9 @@ TRUTH = "#009E73"
 PREDICTION = "#D55E00"
 BASELINE = "#0072B2"
 ACCENT = "#E69F00"
-ON_SKIN = "#56B4E9"  # the only one of them that stands out on a photographed face
+ON_SKIN = "#56B4E9"  # stands out on a photographed face
 NEUTRAL = "#5A5A5A"
-CYCLE = (PREDICTION, BASELINE, TRUTH, ACCENT, "#CC79A7", "#56B4E9")
+CYCLE = (PREDICTION, BASELINE, TRUTH, ACCENT, "#CC79A7", ON_SKIN)
 LINES = ("solid", "dashed", "dashdot", "dotted")
 
 SETTINGS: dict[Any, Any] = {

@@ -10,10 +10,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from facelab.data.images import read_image
-from facelab.data.sample import FaceSample, landmark_box
+from facelab.data.sample import EXPRESSION_PARAMETERS, IDENTITY_PARAMETERS, FaceSample, landmark_box
 from facelab.geometry import rotation_matrix
 
-_IDENTITY, _EXPRESSION = 40, 10  # of the 62 parameters; the files hold 199 and 29
 _FIELDS = {"pt3d_68": (3, 68), "Pose_Para": (1, 7), "Shape_Para": (199, 1), "Exp_Para": (29, 1)}
 
 
@@ -52,7 +51,7 @@ class AFLW2000(Dataset[FaceSample]):
         image = read_image(path.with_suffix(".jpg"))
         landmarks = fields["pt3d_68"].T - torch.tensor([1.0, 1.0, 0.0])
         pose = fields["Pose_Para"][0]
-        coefficients = [fields["Shape_Para"][:_IDENTITY, 0], fields["Exp_Para"][:_EXPRESSION, 0]]
+        coefficients = [fields["Shape_Para"][:IDENTITY_PARAMETERS, 0], fields["Exp_Para"][:EXPRESSION_PARAMETERS, 0]]
         return FaceSample(
             image=image,
             landmarks=landmarks,

@@ -12,12 +12,11 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from facelab.data.cache import Arrays, cache_folder, cached_arrays
-from facelab.data.sample import FaceSample, landmark_box
+from facelab.data.sample import EXPRESSION_PARAMETERS, IDENTITY_PARAMETERS, FaceSample, landmark_box
 from facelab.data.synthetic.scene import SceneRanges, render_scene, sample_scene
 from facelab.face3d import MorphableModel, builtin_face
 
 _CHUNK = 32
-_IDENTITY, _EXPRESSION = 40, 10  # of the 62 parameters
 
 
 class SyntheticFaces(Dataset[FaceSample]):
@@ -108,7 +107,10 @@ class SyntheticFaces(Dataset[FaceSample]):
         if not -self.count <= index < self.count:
             raise IndexError(f"face {index}: expected an index below {self.count}")
         landmarks = self._row("landmarks", index)
-        coefficients = [self._row("identity", index)[:_IDENTITY], self._row("expression", index)[:_EXPRESSION]]
+        coefficients = [
+            self._row("identity", index)[:IDENTITY_PARAMETERS],
+            self._row("expression", index)[:EXPRESSION_PARAMETERS],
+        ]
         return FaceSample(
             image=self._row("images", index).permute(2, 0, 1).float() / 255,
             landmarks=landmarks,
