@@ -33,6 +33,9 @@ class MorphableModel:
         uv: (V, 2) float32 in [0, 1].
         region: (V,) int64, index into ``region_names``.
         masks: name to (V,) float32 in [0, 1], soft memberships (lips, brows, iris ...) for colouring.
+        style: (Ks, 3, V) float32, what can be worn: hair cuts, glasses ... A coefficient of 0 leaves it off (it lies
+            hidden inside the head, or does not stand out), 1 puts it on. Empty for most models.
+        style_names: Ks names.
         landmarks: (68,) int64 vertices in the order of the iBUG mark-up; -1 where a part of a model lacks the landmark.
     """
 
@@ -51,9 +54,13 @@ class MorphableModel:
     region_names: tuple[str, ...]
     landmarks: Tensor
     masks: dict[str, Tensor] = field(default_factory=dict)
+    style: Tensor = field(default_factory=lambda: torch.zeros(0, 3, 0))
+    style_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         vertices = self.mean.shape[-1]
+        if not len(self.style):
+            object.__setattr__(self, "style", self.mean.new_zeros(0, 3, vertices))
         shapes: dict[str, tuple[int, ...]] = {
             "mean": (3, vertices),
             "identity": (len(self.identity), 3, vertices),
@@ -61,6 +68,7 @@ class MorphableModel:
             "identity_std": (len(self.identity),),
             "expression_std": (len(self.expression),),
             "expression_range": (len(self.expression), 2),
+            "style": (len(self.style_names), 3, vertices),
             "uv": (vertices, 2),
         }
         for name, shape in shapes.items():
@@ -81,20 +89,26 @@ class MorphableModel:
         _check_range("identity_std", self.identity_std, 0, float("inf"))
         _check_range("expression_std", self.expression_std, 0, float("inf"))
 
-    def vertices(self, identity: Tensor | None = None, expression: Tensor | None = None) -> Tensor:
+    def vertices(
+        self, identity: Tensor | None = None, expression: Tensor | None = None, style: Tensor | None = None
+    ) -> Tensor:
         """Faces (B, V, 3) of raw coefficients; a basis may be truncated by giving fewer coefficients.
 
         Args:
             identity: (B, k) or (k,) with k <= Ki; None is the mean.
             expression: (B, k) or (k,) with k <= Ke; None is neutral.
+            style: (B, k) or (k,) with k <= Ks; None wears nothing.
         Raises:
             ValueError: on more coefficients than modes, or batch sizes that differ.
         """
-        alpha = self._coefficients("identity", identity, len(self.identity))
-        beta = self._coefficients("expression", expression, len(self.expression))
-        if alpha.shape[0] != beta.shape[0] and 1 not in (alpha.shape[0], beta.shape[0]):
-            raise ValueError(f"expression: expected a batch of {alpha.shape[0]} as in identity, got {beta.shape[0]}")
-        offset = alpha @ self.identity[: alpha.shape[1]].flatten(1) + beta @ self.expression[: beta.shape[1]].flatten(1)
+        offset = self.mean.new_zeros(1, self.mean.numel())
+        for name, given in (("identity", identity), ("expression", expression), ("style", style)):
+            basis = getattr(self, name)
+            scores = self._coefficients(name, given, len(basis))
+            if len(scores) != len(offset) and 1 not in (len(scores), len(offset)):
+                raise ValueError(f"{name}: expected a batch of {len(offset)}, got {len(scores)}")
+            if scores.shape[1]:
+                offset = offset + scores @ basis[: scores.shape[1]].flatten(1)
         return (self.mean + offset.unflatten(1, self.mean.shape)).transpose(1, 2).contiguous()
 
     def _coefficients(self, name: str, given: Tensor | None, modes: int) -> Tensor:
@@ -182,6 +196,7 @@ class MorphableModel:
             mean=self.mean[:, kept],
             identity=self.identity[:, :, kept],
             expression=self.expression[:, :, kept],
+            style=self.style[:, :, kept],
             triangles=triangles[(triangles >= 0).all(dim=1)],
             uv=self.uv[kept],
             region=self.region[kept],
