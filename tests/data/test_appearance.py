@@ -6,13 +6,14 @@ import pytest
 import torch
 
 from facelab.data.synthetic.appearance import (
-    DEFAULT_PALETTE,
+    coats,
     default_albedo,
-    paint,
+    default_palette,
     sample_albedo,
-    sample_palette,
-    skin_noise,
+    sample_palettes,
 )
+from facelab.data.synthetic.draws import Draws
+from facelab.data.synthetic.paint import blotches, lay
 from facelab.face3d import MorphableModel, builtin_face
 
 
@@ -55,33 +56,27 @@ def test_features_have_their_colours(face: MorphableModel) -> None:
     assert lips[0] / lips[1] > 1.15 * skin[0] / skin[1]  # redder than the skin
     assert mean("nostrils", 0.7).mean() < 0.6 * skin.mean()
     hair = albedo[face.region == face.region_names.index("hair")].mean(0)
-    torch.testing.assert_close(hair, torch.tensor(DEFAULT_PALETTE.hair), rtol=0.1, atol=0.02)
+    torch.testing.assert_close(hair, default_palette().hair[0], rtol=0.15, atol=0.03)
 
 
-def test_glasses_change_only_what_they_cover(face: MorphableModel) -> None:
-    worn = dataclasses.replace(DEFAULT_PALETTE, glasses=1.0)
-    with_glasses, without = (paint(face, p, torch.Generator().manual_seed(0)) for p in (worn, DEFAULT_PALETTE))
-    changed = (with_glasses != without).any(dim=1)
-    assert bool(changed[face.masks["glasses_frame"] > 0.5].all())
-    assert not changed[face.masks["glasses_frame"] == 0].any()
+def test_some_faces_have_stubble_and_some_are_made_up() -> None:
+    palettes = sample_palettes(Draws(400, torch.Generator().manual_seed(1)))
+    assert len(palettes) == 400
+    for name, low, high in (("stubble", 0.15, 0.4), ("eye_paint_strength", 0.05, 0.3), ("freckles", 0.08, 0.25)):
+        share = float((getattr(palettes, name) > 0).float().mean())
+        assert low < share < high, name
+    assert not bool(((palettes.stubble > 0) & (palettes.eye_paint_strength > 0)).any())
 
 
-def test_some_faces_have_glasses_and_beards() -> None:
-    generator = torch.Generator().manual_seed(1)
-    palettes = [sample_palette(generator) for _ in range(200)]
-    assert 10 < sum(p.glasses > 0 for p in palettes) < 60
-    assert 25 < sum(p.beard > 0 for p in palettes) < 80
-
-
-def test_a_model_without_masks_is_plain_skin(face: MorphableModel) -> None:
+def test_a_model_without_masks_is_skin_with_blotches(face: MorphableModel) -> None:
     bare = dataclasses.replace(face, masks={}, region=torch.zeros_like(face.region), region_names=("surface",))
-    palette = dataclasses.replace(DEFAULT_PALETTE, noise=0.0)
-    albedo = paint(bare, palette, torch.Generator().manual_seed(0))
-    torch.testing.assert_close(albedo, torch.tensor(palette.skin).expand_as(albedo))
+    palette = dataclasses.replace(default_palette(), mottle=torch.zeros(1))
+    albedo = lay(bare, coats(palette))[0]
+    torch.testing.assert_close(albedo, palette.skin.expand_as(albedo))
 
 
-def test_noise_does_not_depend_on_the_unit(face: MorphableModel) -> None:
+def test_blotches_do_not_depend_on_the_unit(face: MorphableModel) -> None:
     metres = dataclasses.replace(face, unit="m", mean=face.mean / 100)
-    a, b = (skin_noise(model, torch.Generator().manual_seed(0)) for model in (face, metres))
-    torch.testing.assert_close(a, b, rtol=0, atol=1e-3)
-    assert 0.2 < a.std() < 1.0
+    for number in range(6):
+        torch.testing.assert_close(blotches(face, number), blotches(metres, number), rtol=0, atol=2e-3)
+        assert 0.15 < float(blotches(face, number).std()) < 0.4

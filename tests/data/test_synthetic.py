@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from facelab.data import SceneRanges, SyntheticFaces, landmark_box
-from facelab.data.synthetic import shade
 from facelab.face3d import builtin_face
 from facelab.geometry import rotation_angles
 
@@ -98,11 +97,25 @@ def test_pictures_are_mapped_not_held(faces: SyntheticFaces) -> None:
     assert isinstance(faces._arrays["images"], np.memmap)
 
 
-def test_light_from_behind_leaves_only_the_ambient_share() -> None:
-    albedo, normals = torch.full((1, 2, 3), 0.5), torch.tensor([[[0.0, 0, 1], [0, 0, -1]]])
-    colours = shade(albedo, normals, torch.tensor([[0.0, 0, -1]]), torch.tensor([0.4]), torch.ones(1, 3))
-    assert float(colours[0, 0, 0]) == pytest.approx(0.5 * 0.4 * 0.85, abs=1e-6)
-    assert float(colours[0, 1, 0]) == pytest.approx(0.5 * (0.4 * 0.85 + 1.15 * 0.6), abs=1e-6)
+def test_the_2d_jaw_follows_the_outline_and_the_rest_stays(tmp_path: Path) -> None:
+    """At a yaw of 40 to 60 degrees the far side of the jaw moves outward; the near side and the features do not."""
+    ranges = SceneRanges(roll=(0, 0), pitch=(0, 0), expression=0.0)
+    options = {"count": 16, "size": 96, "yaw": (40, 60), "ranges": ranges, "folder": tmp_path}
+    inner, outline = SyntheticFaces(jaw="3d", **options), SyntheticFaces(jaw="2d", **options)
+    moved = outline.landmarks - inner.landmarks
+    assert torch.equal(moved[:, 17:], torch.zeros_like(moved[:, 17:]))
+    assert torch.equal(outline[3].landmarks, outline.landmarks[3])
+    far, near = moved[:, 1:5, 0], moved[:, 11:16, :2].norm(dim=2)
+    assert float(far.mean()) < -2.0  # the nose points to image left, so the far side is on the left
+    assert float(near.median()) < 1.0
+    meshes = outline.vertices(range(16))
+    skin = meshes[:, outline.face.region == outline.face.region_names.index("face")]
+    for index in range(16):
+        point = outline.landmarks[index, 3]
+        beside = skin[index][(skin[index, :, 1] - point[1]).abs() < 1.5]
+        assert float(point[0] - beside[:, 0].min()) < 2.5
+    with pytest.raises(ValueError, match="jaw: expected '3d' or '2d', got '4d'"):
+        SyntheticFaces(1, 32, jaw="4d", folder=tmp_path)
 
 
 def test_bad_arguments_are_named(tmp_path: Path) -> None:

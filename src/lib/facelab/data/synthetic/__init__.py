@@ -1,6 +1,6 @@
 """A world of faces drawn by code: scenes, their pictures, and data sets of them."""
 
 from facelab.data.synthetic.faces import SyntheticFaces
-from facelab.data.synthetic.scene import Scene, SceneRanges, render_scene, sample_scene, shade
+from facelab.data.synthetic.scene import Picture, Scene, SceneRanges, render_scene, sample_scene
 
-__all__ = ["Scene", "SceneRanges", "SyntheticFaces", "render_scene", "sample_scene", "shade"]
+__all__ = ["Picture", "Scene", "SceneRanges", "SyntheticFaces", "render_scene", "sample_scene"]

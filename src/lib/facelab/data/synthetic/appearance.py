@@ -1,236 +1,269 @@
-"""Colours of a face: from a few palette choices to one albedo per vertex, over the whole range of human skin.
+"""Colours of a face: from a few choices to coats of paint, over the whole range of human skin.
 
-A :class:`Palette` holds the choices, :func:`paint` lays them on a model by its regions and masks, :func:`sample_albedo`
-draws a palette at random. Any :class:`~facelab.face3d.MorphableModel` can be painted: a mask or a region that it does
-not have is skipped. Colours are RGB in [0, 1], as seen on a screen under white light.
+A :class:`Palette` holds the choices for a batch of faces, :func:`coats` turns them into paint (see ``paint.py``). Any
+:class:`~facelab.face3d.MorphableModel` can be painted: a mask or a region that it does not have is skipped. Colours
+are RGB in [0, 1], as seen on a screen under white light.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
 
-from facelab.face3d.model import MorphableModel
+from facelab.data.synthetic.draws import Draws
+from facelab.data.synthetic.paint import Coats, lay
+from facelab.face3d import MorphableModel
 
-Colour = tuple[float, float, float]
-
-SKIN_TONES: tuple[Colour, ...] = (
-    (0.93, 0.77, 0.67), (0.90, 0.73, 0.62), (0.86, 0.67, 0.54), (0.77, 0.57, 0.44), (0.65, 0.46, 0.34),
-    (0.53, 0.37, 0.28),
-    (0.42, 0.29, 0.22),
-)  # fmt: skip
-HAIR_COLOURS: tuple[Colour, ...] = (
-    (0.13, 0.11, 0.10), (0.20, 0.15, 0.12), (0.29, 0.20, 0.15), (0.40, 0.29, 0.20), (0.50, 0.27, 0.16),
-    (0.66, 0.51, 0.33),
-    (0.56, 0.55, 0.54), (0.80, 0.78, 0.76),
-)  # fmt: skip
-IRIS_COLOURS: tuple[Colour, ...] = (
-    (0.23, 0.14, 0.09), (0.33, 0.21, 0.12), (0.43, 0.33, 0.18), (0.39, 0.44, 0.29), (0.38, 0.51, 0.63),
-    (0.50, 0.54, 0.56),
-)  # fmt: skip
-_DARK_HAIR = 3  # of the hair colours, those that go with every skin
-_LIP_TINT: Colour = (0.82, 0.56, 0.60)  # of the skin
-_SCLERA: Colour = (0.90, 0.88, 0.86)
-_TEETH: Colour = (0.92, 0.89, 0.83)
-_MOUTH: Colour = (0.50, 0.22, 0.21)
-_TONGUE: Colour = (0.72, 0.40, 0.39)
-_FLESH: Colour = (0.83, 0.53, 0.49)
-_LENS: Colour = (0.13, 0.13, 0.14)
-_DARKEST = 0.10  # no channel of the skin falls below
-_OCCLUSION = {
+SKIN_TONES = torch.tensor([
+    (0.94, 0.79, 0.70), (0.91, 0.74, 0.63), (0.87, 0.68, 0.55), (0.79, 0.59, 0.45), (0.68, 0.48, 0.35),
+    (0.55, 0.38, 0.28), (0.42, 0.29, 0.22), (0.33, 0.23, 0.18),
+])  # fmt: skip
+HAIR_COLOURS = torch.tensor([
+    (0.10, 0.09, 0.08), (0.16, 0.12, 0.10), (0.26, 0.18, 0.13), (0.38, 0.27, 0.18), (0.48, 0.28, 0.16),
+    (0.66, 0.50, 0.31), (0.80, 0.68, 0.47),
+])  # fmt: skip
+GREY_HAIR = torch.tensor([(0.40, 0.39, 0.38), (0.62, 0.61, 0.60), (0.86, 0.85, 0.83)])
+IRIS_COLOURS = torch.tensor([
+    (0.20, 0.12, 0.08), (0.32, 0.20, 0.11), (0.42, 0.32, 0.17), (0.38, 0.43, 0.28), (0.37, 0.50, 0.62),
+    (0.49, 0.54, 0.57),
+])  # fmt: skip
+LIPSTICKS = torch.tensor([(0.72, 0.12, 0.16), (0.80, 0.34, 0.42), (0.55, 0.13, 0.24), (0.70, 0.38, 0.30)])
+_DARK_HAIR, _DARK_EYES = 3, 3  # the first of the colours, that go with every skin
+_LIP_TINT = torch.tensor((0.84, 0.58, 0.61))  # of the skin
+_SHADE = torch.tensor((1.0, 1.05, 1.1))  # shade on skin is warm: it takes more green and blue
+_FRAMES = torch.tensor([(0.08, 0.07, 0.07), (0.33, 0.20, 0.12), (0.60, 0.56, 0.48), (0.70, 0.70, 0.72)])
+_CLOTH_MASKS = torch.tensor([(0.42, 0.62, 0.76), (0.88, 0.90, 0.91), (0.12, 0.12, 0.13)])
+_DARKENING = {
     # mask: share of light that it takes at full strength
-    "nose_shadow": 0.20, "under_lip": 0.16, "orbit": 0.12, "smile_fold": 0.07, "neck_shadow": 0.24, "lid_crease": 0.16,
-    "eye_shadow": 0.10, "ear_hollow": 0.32,
+    "ao": 0.55, "nose_shadow": 0.16, "under_lip": 0.14, "orbit": 0.10, "smile_fold": 0.09, "neck_shadow": 0.24,
+    "lid_crease": 0.18, "ear_hollow": 0.30,
 }  # fmt: skip
+_MOTTLE = (  # tint of the skin and strength of the blotches, from coarse to fine
+    ((1.0, 0.90, 0.88), 0.6), ((0.90, 0.87, 0.84), 0.6), ((1.06, 1.04, 1.02), 0.45), ((0.90, 0.86, 0.82), 0.4),
+    ((1.04, 0.94, 0.92), 0.3), ((0.86, 0.82, 0.80), 0.2),
+)  # fmt: skip
+_AGEING = {"smile_fold": 0.16, "crow_feet": 0.22, "forehead_lines": 0.20, "under_eye": 0.22}
 
 
 @dataclass(frozen=True)
 class Palette:
-    """The choices behind one face. Strengths are in [0, 1]; 0 leaves the feature out."""
+    """The choices behind a batch of B faces: colours ``(B, 3)``, strengths ``(B,)`` in [0, 1] where 0 leaves it out."""
 
-    skin: Colour = (0.87, 0.68, 0.57)
-    hair: Colour = (0.29, 0.20, 0.14)
-    iris: Colour = (0.36, 0.42, 0.40)
-    clothes: Colour = (0.28, 0.38, 0.52)
-    frame: Colour = (0.15, 0.13, 0.13)
-    lip_strength: float = 0.42
-    brow_strength: float = 0.78
-    lash_strength: float = 0.75
-    blush: float = 0.35
-    beard: float = 0.0
-    occlusion: float = 1.0
-    noise: float = 0.25
-    glasses: float = 0.0
-    lens: float = 0.0
+    skin: Tensor
+    hair: Tensor
+    iris: Tensor
+    clothes: Tensor
+    trim: Tensor
+    frame: Tensor
+    lens: Tensor
+    headwear: Tensor
+    face_mask: Tensor
+    lip: Tensor
+    eye_paint: Tensor
+    lip_strength: Tensor
+    eye_paint_strength: Tensor
+    brow_strength: Tensor
+    lash_strength: Tensor
+    blush: Tensor
+    stubble: Tensor
+    scalp: Tensor
+    occlusion: Tensor
+    freckles: Tensor
+    age: Tensor
+    mottle: Tensor
+
+    def __len__(self) -> int:
+        return len(self.skin)
+
+    def to(self, device: torch.device | str) -> "Palette":
+        """The same choices on another device."""
+        return replace(self, **{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
 
-DEFAULT_PALETTE = Palette()
-
-
-def default_albedo(model: MorphableModel) -> Tensor:
-    """The fixed, neutral look of the figures: (V, 3) float32 RGB in [0, 1]."""
-    return paint(model, DEFAULT_PALETTE, torch.Generator().manual_seed(0))
-
-
-def sample_albedo(model: MorphableModel, generator: torch.Generator) -> Tensor:
-    """A random look: (V, 3) float32 RGB albedo in [0, 1], on the device of the model."""
-    return paint(model, sample_palette(generator), generator)
-
-
-def sample_palette(generator: torch.Generator) -> Palette:
-    """Random choices: every skin tone equally likely, hair and eyes that go with it, sometimes a beard or glasses."""
-
-    def uniform(low: float, high: float) -> float:
-        return low + (high - low) * float(torch.rand((), generator=generator, device=generator.device))
-
-    tone = uniform(0.0, 1.0)
-    hairs = HAIR_COLOURS if tone < 0.5 else HAIR_COLOURS[:_DARK_HAIR]
-    irises = IRIS_COLOURS if tone < 0.55 else IRIS_COLOURS[:3]
-    bearded, grey, spectacled, sun = (uniform(0, 1) for _ in range(4))
-    hair = _between(hairs, uniform(0, 1)) if grey > 0.12 else _between(HAIR_COLOURS[-2:], uniform(0, 1))
-    lens = uniform(0.75, 0.95) if sun < 0.3 else uniform(0.0, 0.12)
-    frames = ((0.10, 0.09, 0.09), (0.35, 0.22, 0.14), (0.55, 0.53, 0.50))
-    frame = _between(frames, uniform(0.0, 0.4 if lens > 0.5 else 1.0))
+def default_palette() -> Palette:
+    """One fixed, neutral look, for figures."""
+    colours = {
+        "skin": (0.87, 0.68, 0.57), "hair": (0.27, 0.19, 0.13), "iris": (0.36, 0.42, 0.40),
+        "clothes": (0.28, 0.38, 0.52), "trim": (0.24, 0.33, 0.46), "frame": (0.12, 0.11, 0.11),
+        "lens": (0.10, 0.10, 0.11), "headwear": (0.20, 0.30, 0.42), "face_mask": (0.55, 0.70, 0.80),
+        "lip": (0.72, 0.38, 0.36), "eye_paint": (0.4, 0.3, 0.3),
+    }  # fmt: skip
+    strengths = {
+        "lip_strength": 0.4, "eye_paint_strength": 0.0, "brow_strength": 0.8, "lash_strength": 0.75, "blush": 0.35,
+        "stubble": 0.0, "scalp": 0.9, "occlusion": 0.9, "freckles": 0.0, "age": 0.15, "mottle": 0.25,
+    }  # fmt: skip
     return Palette(
-        skin=_tinted(_between(SKIN_TONES, tone), uniform(-0.02, 0.04), uniform(0.95, 1.04)),
-        hair=hair,
-        iris=_between(irises, uniform(0, 1)),
-        clothes=(uniform(0.08, 0.9), uniform(0.08, 0.9), uniform(0.08, 0.9)),
-        frame=frame,
-        lip_strength=uniform(0.15, 0.75) ** 1.2,
-        brow_strength=uniform(0.35, 0.95),
-        lash_strength=uniform(0.35, 0.95),
-        blush=uniform(0.0, 0.7),
-        beard=uniform(0.15, 0.85) if bearded < 0.25 else 0.0,
-        occlusion=uniform(0.5, 1.25),
-        noise=uniform(0.3, 1.0),
-        glasses=1.0 if spectacled < 0.15 else 0.0,
-        lens=lens,
+        **{name: torch.tensor([value]) for name, value in colours.items()},
+        **{name: torch.tensor([value]) for name, value in strengths.items()},
     )
 
 
-def _between(colours: tuple[Colour, ...], place: float) -> Colour:
-    """The colour at ``place`` in [0, 1] along a line of colours."""
-    position = place * (len(colours) - 1)
-    index = min(int(position), len(colours) - 2)
-    t = position - index
-    r, g, b = ((1 - t) * low + t * high for low, high in zip(colours[index], colours[index + 1], strict=True))
-    return r, g, b
+def sample_palettes(draws: Draws) -> Palette:
+    """Random choices: every skin tone equally likely, hair and eyes that go with it, some with make-up or stubble."""
+    tone, grey = draws.uniform(0, 1), draws.chance(0.16)
+    skin = draws.along(SKIN_TONES, tone) * draws.uniform(0.94, 1.05, 1) * (1 + draws.uniform(-0.03, 0.03, 3))
+    fair = tone < 0.5
+    hair = torch.where(
+        fair[:, None] | draws.chance(0.06)[:, None],
+        draws.along(HAIR_COLOURS, draws.uniform(0, 1)),
+        draws.along(HAIR_COLOURS[:_DARK_HAIR], draws.uniform(0, 1)),
+    )
+    hair = torch.where(grey[:, None], draws.along(GREY_HAIR, draws.uniform(0, 1)), hair)
+    iris = torch.where(
+        fair[:, None],
+        draws.along(IRIS_COLOURS, draws.uniform(0, 1)),
+        draws.along(IRIS_COLOURS[:_DARK_EYES], draws.uniform(0, 1)),
+    )
+    painted = draws.chance(0.25)
+    natural_lip = skin * _LIP_TINT * (1 + draws.uniform(-0.06, 0.06, 3))
+    lip = torch.where(painted[:, None], draws.along(LIPSTICKS, draws.uniform(0, 1)), natural_lip)
+    return Palette(
+        skin=skin.clamp(0.08, 1),
+        hair=hair,
+        iris=iris,
+        clothes=_cloth(draws),
+        trim=_cloth(draws),
+        frame=draws.along(_FRAMES, draws.uniform(0, 1) ** 1.5),
+        lens=draws.uniform(0.03, 0.16, 1) + draws.uniform(0, 0.07, 3),
+        headwear=_cloth(draws),
+        face_mask=_CLOTH_MASKS[draws.one_of((3, 2, 1))] * draws.uniform(0.85, 1.08, 3),
+        lip=lip,
+        eye_paint=draws.uniform(0.1, 0.6, 3),
+        lip_strength=torch.where(painted, draws.uniform(0.5, 0.95), draws.uniform(0.35, 0.9)),
+        eye_paint_strength=painted * draws.some(0.6, 0.1, 0.7),
+        brow_strength=draws.uniform(0.4, 0.95),
+        lash_strength=torch.where(painted, draws.uniform(0.75, 1.0), draws.uniform(0.3, 0.9)),
+        blush=draws.uniform(0.0, 0.7),
+        stubble=~painted * draws.some(0.35, 0.1, 0.8),
+        scalp=draws.uniform(0.45, 0.95),
+        occlusion=draws.uniform(0.5, 1.15),
+        freckles=draws.some(0.15, 0.2, 0.8),
+        age=torch.where(grey, draws.uniform(0.4, 1.0), draws.uniform(0, 0.5) ** 1.5),
+        mottle=draws.uniform(0.2, 1.0),
+    )
 
 
-def _tinted(colour: Colour, warmth: float, gain: float) -> Colour:
-    r, g, b = (min(max(gain * c, 0.0), 1.0) for c in colour)
-    return min(r * (1 + warmth), 1.0), g, b * (1 - warmth)
+def _cloth(draws: Draws) -> Tensor:
+    """``(B, 3)``: dyed, seldom garish."""
+    vivid = draws.uniform(0, 1, 1) ** 2
+    return (1 - vivid) * draws.uniform(0.06, 0.92, 1) + vivid * draws.uniform(0.05, 0.95, 3)
 
 
-class _Canvas:
-    """Albedo in the making: masks that the model lacks paint nothing."""
-
-    def __init__(self, model: MorphableModel, ground: Colour) -> None:
-        self.model = model
-        self.albedo = self._tensor(ground).repeat(model.mean.shape[1], 1)
-
-    def _tensor(self, colour: Colour) -> Tensor:
-        return torch.tensor(colour, dtype=torch.float32, device=self.model.mean.device)
-
-    def mask(self, name: str) -> Tensor:
-        """(V, 1)."""
-        found = self.model.masks.get(name)
-        return self.albedo.new_zeros(len(self.albedo), 1) if found is None else found[:, None]
-
-    def region(self, *names: str) -> Tensor:
-        """(V, 1) float, 1 inside these regions."""
-        numbers = [i for i, name in enumerate(self.model.region_names) if name in names]
-        return torch.isin(self.model.region, self.model.region.new_tensor(numbers))[:, None].float()
-
-    def blend(self, where: Tensor, colour: Colour) -> None:
-        self.albedo = self.albedo + where * (self._tensor(colour) - self.albedo)
-
-    def darken(self, where: Tensor, tint: Colour = (1.0, 1.05, 1.1)) -> None:
-        """Take the share ``where`` of the light, a little more of green and blue: shade on skin is warm."""
-        self.albedo = self.albedo * (1 - where * self._tensor(tint)).clamp(min=0)
+def grain_strengths(palette: Palette) -> Tensor:
+    """``(B, 4)``: how much of each grain of ``composition.GRAINS`` is to be seen."""
+    whole = torch.ones_like(palette.age)
+    return torch.stack(
+        [0.4 * whole + palette.age + 0.4 * palette.mottle, whole, palette.brow_strength, palette.stubble], 1
+    )
 
 
-def paint(model: MorphableModel, palette: Palette, generator: torch.Generator) -> Tensor:
-    """Albedo (V, 3) of a model under a palette; ``generator`` is used for the blotches of the skin alone."""
-    canvas = _Canvas(model, palette.skin)
-    _paint_skin(canvas, palette)
-    canvas.albedo = canvas.albedo * (1 + 0.16 * palette.noise * skin_noise(model, generator))
-    canvas.albedo = canvas.albedo.clamp(_DARKEST, 1)
-    _paint_hair(canvas, palette)
-    _paint_eyes(canvas, palette)
-    _paint_mouth(canvas, palette)
-    _paint_worn(canvas, palette)
-    return canvas.albedo.clamp(0, 1)
+class _Paintbox:
+    """Coats in the making."""
+
+    def __init__(self, palette: Palette) -> None:
+        self.palette = palette
+        self.places: list[str] = []
+        self.colours: list[Tensor] = []
+        self.strengths: list[Tensor] = []
+
+    def coat(self, place: str, colour: Tensor | tuple[float, float, float], strength: Tensor | float = 1.0) -> None:
+        """Lays ``colour`` ``(B, 3)`` on a place; ``strength`` is ``(B,)``, ``(B, 3)`` or one number."""
+        like = self.palette.skin
+        value = torch.as_tensor(strength, dtype=like.dtype, device=like.device)
+        value = value[:, None] if value.ndim == 1 else value
+        self.places.append(place)
+        self.colours.append(torch.as_tensor(colour, dtype=like.dtype, device=like.device).expand(like.shape))
+        self.strengths.append(value.expand(like.shape).clamp(0, 1))
+
+    def shade(self, place: str, share: Tensor) -> None:
+        """Takes the share ``(B,)`` of the light, on skin."""
+        self.coat(place, (0.0, 0.0, 0.0), share[:, None] * _SHADE.to(share))
+
+    def done(self) -> Coats:
+        return Coats(tuple(self.places), torch.stack(self.colours, 1), torch.stack(self.strengths, 1))
 
 
-def _paint_skin(canvas: _Canvas, palette: Palette) -> None:
-    r, g, b = palette.skin
-    rosy = (min(1.0, r * 1.02), g * 0.80, b * 0.80)
-    for name, strength in (("cheeks", 0.8), ("nose_tip", 0.45), ("ear_hollow", 0.5)):
-        canvas.blend(strength * palette.blush * canvas.mask(name), rosy)
-    lip_r, lip_g, lip_b = _LIP_TINT
-    canvas.blend((0.35 + 0.65 * palette.lip_strength) * canvas.mask("lips"), (r * lip_r, g * lip_g, b * lip_b))
-    canvas.darken(0.3 * canvas.mask("lip_line"))
-    for name, share in _OCCLUSION.items():
-        if name != "eye_shadow":
-            canvas.darken(palette.occlusion * share * canvas.mask(name))
-    canvas.darken(0.78 * canvas.mask("nostrils"))
+def coats(palette: Palette) -> Coats:
+    """The paint of a batch of looks, from the skin outward."""
+    box = _Paintbox(palette)
+    _paint_skin(box)
+    _paint_lips_and_lids(box)
+    _paint_hair(box)
+    _paint_eyes_and_mouth(box)
+    _paint_worn(box)
+    return box.done()
 
 
-def _paint_hair(canvas: _Canvas, palette: Palette) -> None:
-    r, g, b = palette.hair
-    brow = (0.75 * r + 0.02, 0.75 * g + 0.015, 0.75 * b + 0.01)
-    canvas.blend(palette.brow_strength * canvas.mask("brows"), brow)
-    canvas.blend(0.9 * palette.beard * canvas.mask("beard"), brow)
-    canvas.blend(0.92 * canvas.mask("scalp"), (0.7 * r, 0.7 * g, 0.7 * b))
-    hair = canvas.region("hair")
-    canvas.blend(hair, palette.hair)
-    canvas.albedo = canvas.albedo * (1 + hair * 0.7 * (canvas.mask("hair_pattern") - 0.5))
-    canvas.blend(palette.lash_strength * canvas.mask("lashes"), (0.13, 0.09, 0.08))
+def _paint_skin(box: _Paintbox) -> None:
+    p = box.palette
+    box.coat("all", p.skin)
+    for number, (tint, share) in enumerate(_MOTTLE):
+        box.coat(f"pattern:{number}", (p.skin * p.skin.new_tensor(tint)).clamp(0, 1), share * p.mottle)
+    rosy = p.skin * p.skin.new_tensor((1.02, 0.80, 0.80))
+    for place, strength in (("cheeks", 0.8), ("nose_tip", 0.5), ("ear_hollow", 0.5)):
+        box.coat(place, rosy.clamp(max=1), strength * p.blush)
+    box.coat("freckles", p.skin * p.skin.new_tensor((0.72, 0.60, 0.52)), p.freckles)
+    for place, share in _DARKENING.items():
+        box.shade(place, share * p.occlusion)
+    for place, share in _AGEING.items():
+        box.shade(place, share * p.age)
+    box.shade("nostrils", torch.full_like(p.occlusion, 0.78))
 
 
-def _paint_eyes(canvas: _Canvas, palette: Palette) -> None:
-    r, g, b = palette.iris
-    eyes = canvas.region("eyes")
-    canvas.blend(eyes, _SCLERA)
-    canvas.blend(eyes * canvas.mask("iris"), palette.iris)
-    canvas.blend(eyes * canvas.mask("limbus") * 0.75, (0.4 * r, 0.4 * g, 0.4 * b))
-    canvas.blend(eyes * canvas.mask("pupil"), (0.04, 0.035, 0.035))
-    canvas.darken(eyes * canvas.mask("eye_shadow") * 0.45 * palette.occlusion, (1.0, 1.0, 1.0))
-    flesh = tuple(0.5 * f + 0.5 * s for f, s in zip(_FLESH, palette.skin, strict=True))
-    canvas.blend(canvas.region("lid margins"), (flesh[0], flesh[1], flesh[2]))
+def _paint_lips_and_lids(box: _Paintbox) -> None:
+    p = box.palette
+    box.coat("lips", p.lip, p.lip_strength)
+    box.shade("lip_line", torch.full_like(p.occlusion, 0.3))
+    box.coat("eye_shadow", p.eye_paint, p.eye_paint_strength)
 
 
-def _paint_mouth(canvas: _Canvas, palette: Palette) -> None:
-    mouth = canvas.region("mouth")
-    canvas.blend(mouth, _MOUTH)
-    canvas.darken(0.8 * mouth * canvas.mask("mouth_depth"))
-    canvas.blend(canvas.region("upper teeth", "lower teeth"), _TEETH)
-    canvas.darken(0.5 * canvas.mask("teeth_shadow"), (1.0, 1.0, 1.0))
-    canvas.blend(canvas.region("tongue"), _TONGUE)
+def _paint_hair(box: _Paintbox) -> None:
+    p = box.palette
+    brow = 0.75 * p.hair + 0.015
+    box.coat("brows", brow, 0.8 * p.brow_strength)
+    box.coat("brow_core", brow, 0.9 * p.brow_strength)
+    box.coat("beard", brow, 0.55 * p.stubble)
+    box.coat("stubble", brow, 0.6 * p.stubble)
+    box.coat("scalp", 0.7 * p.hair, p.scalp)
+    box.coat("hair_edge", 0.8 * p.hair, 0.6 * p.scalp)
+    for region in ("hair", "beard"):
+        box.coat(f"region:{region}", p.hair)
+        box.coat(f"region:{region}*{region}_pattern", (1.3 * p.hair + 0.02).clamp(max=1))
+        box.coat(f"region:{region}*!{region}_pattern", 0.62 * p.hair)
+    box.coat("lashes", (0.10, 0.07, 0.06), p.lash_strength)
 
 
-def _paint_worn(canvas: _Canvas, palette: Palette) -> None:
-    clothes = canvas.region("clothes")
-    canvas.blend(clothes, palette.clothes)
-    if palette.glasses > 0:
-        canvas.blend(palette.lens * canvas.mask("glasses_lens"), _LENS)
-        canvas.blend(palette.lens * canvas.region("eyes", "lid margins"), _LENS)
-        canvas.blend(palette.glasses * canvas.mask("glasses_frame"), palette.frame)
+def _paint_eyes_and_mouth(box: _Paintbox) -> None:
+    p = box.palette
+    box.coat("region:eyes", (0.90, 0.88, 0.86))
+    box.coat("region:eyes*iris", p.iris)
+    box.coat("region:eyes*limbus", 0.4 * p.iris, 0.75)
+    box.coat("region:eyes*pupil", (0.03, 0.025, 0.025))
+    box.coat("region:eyes*eye_shadow", (0.0, 0.0, 0.0), 0.5 * p.occlusion)
+    box.coat("region:lid margins", 0.5 * p.skin + p.skin.new_tensor((0.41, 0.26, 0.24)))
+    box.coat("region:mouth", (0.46, 0.20, 0.19))
+    box.coat("region:mouth*mouth_depth", (0.02, 0.01, 0.01), 0.9)
+    box.coat("region:upper teeth", (0.92, 0.89, 0.83))
+    box.coat("region:lower teeth", (0.88, 0.85, 0.79))
+    box.coat("teeth_shadow", (0.0, 0.0, 0.0), 0.5)
+    box.coat("region:tongue", (0.72, 0.40, 0.39))
 
 
-def skin_noise(model: MorphableModel, generator: torch.Generator, waves: int = 12) -> Tensor:
-    """Smooth random blotches (V, 1), about in [-1, 1]: cosines of the mean positions, coarse ones and fine ones.
+def _paint_worn(box: _Paintbox) -> None:
+    p = box.palette
+    box.coat("region:clothes", p.clothes)
+    box.coat("region:clothes*pattern:0", p.trim, 0.3)
+    for place, colour in (("cap", p.headwear), ("mask", p.face_mask), ("lenses", p.lens), ("glasses", p.frame)):
+        box.coat(f"region:{place}", colour)
+    box.coat("region:cap*pattern:2", 0.8 * p.headwear, 0.5)
+    box.coat("region:mask*pattern:1", 0.88 * p.face_mask, 0.5)
 
-    Wavelengths are shares of the height of the mean face, so every model gets the same look whatever its unit.
-    """
-    device = generator.device
-    points = model.mean.T.to(device)
-    height = points[:, 1].max() - points[:, 1].min()
-    total = points.new_zeros(len(points))
-    for wavelength, strength in ((0.09, 0.6), (0.03, 0.4)):
-        direction = torch.randn(3, waves, generator=generator, device=device) / (wavelength * height)
-        phase = 6.2832 * torch.rand(waves, generator=generator, device=device)
-        total += strength * torch.cos(points @ direction + phase).sum(dim=1) * (2 / waves) ** 0.5
-    return (0.5 * total)[:, None].to(model.mean.device)
+
+def default_albedo(model: MorphableModel) -> Tensor:
+    """The fixed, neutral look of the figures: ``(V, 3)`` float32 RGB in [0, 1]."""
+    return lay(model, coats(default_palette()))[0].to(model.mean.device)
+
+
+def sample_albedo(model: MorphableModel, generator: torch.Generator) -> Tensor:
+    """A random look: ``(V, 3)`` float32 RGB albedo in [0, 1]."""
+    return lay(model, coats(sample_palettes(Draws(1, generator))))[0].to(model.mean.device)

@@ -15,6 +15,7 @@ from facelab.data.cache import Arrays, cache_folder, cached_arrays
 from facelab.data.sample import EXPRESSION_PARAMETERS, IDENTITY_PARAMETERS, FaceSample, landmark_box
 from facelab.data.synthetic.scene import SceneRanges, render_scene, sample_scene
 from facelab.face3d import MorphableModel, builtin_face
+from facelab.face3d.contour import JAW
 
 _CHUNK = 32
 
@@ -31,6 +32,8 @@ class SyntheticFaces(Dataset[FaceSample]):
         seed: a whole number.
         face: the morphable model; the built-in face if not given.
         yaw: ``(low, high)`` degrees, uniform.
+        jaw: ``"3d"``: jaw points keep their place on the head; ``"2d"``: they slide to the visible outline, their z is
+            that of the 3D rule.
         ranges: everything else that varies.
         folder: where to cache; ``facelab.data.cache_folder()`` if not given.
         progress: show a bar while rendering.
@@ -45,12 +48,16 @@ class SyntheticFaces(Dataset[FaceSample]):
         seed: int = 0,
         face: MorphableModel | None = None,
         yaw: tuple[float, float] = (-90.0, 90.0),
+        jaw: str = "3d",
         ranges: SceneRanges | None = None,
         folder: str | Path | None = None,
         progress: bool = False,
     ) -> None:
         if count < 1 or size < 16 or seed < 0:
             raise ValueError(f"SyntheticFaces: expected count >= 1, size >= 16, seed >= 0, got {count}, {size}, {seed}")
+        if jaw not in ("3d", "2d"):
+            raise ValueError(f"SyntheticFaces jaw: expected '3d' or '2d', got {jaw!r}")
+        self.jaw = jaw
         self.face = builtin_face() if face is None else face
         self.count, self.size, self.seed = count, size, seed
         self.ranges = replace(ranges or SceneRanges(), yaw=(float(yaw[0]), float(yaw[1])))
@@ -58,11 +65,13 @@ class SyntheticFaces(Dataset[FaceSample]):
         spec = {
             "images": ((count, size, size, 3), "uint8"),
             "landmarks": ((count, 68, 3), "float32"),
+            "contour": ((count, 17, 2), "float32"),
             "visible": ((count, 68), "bool"),
             "pose": ((count, 3), "float32"),
             "camera": ((count, 3, 4), "float32"),
             "identity": ((count, len(self.face.identity_std)), "float32"),
             "expression": ((count, len(self.face.expression_std)), "float32"),
+            "style": ((count, len(self.face.style_names)), "float32"),
         }
         self._arrays = cached_arrays(self._arguments(), spec, self._render, Path(folder or cache_folder()))
 
@@ -80,19 +89,20 @@ class SyntheticFaces(Dataset[FaceSample]):
     def _render(self, arrays: Arrays) -> None:
         bar = tqdm(total=self.count, desc="rendering faces", disable=not self._progress, unit="face")
         for start in range(0, self.count, _CHUNK):
-            # Always a whole chunk, also at the end: with another batch size sums are rounded differently, and the
-            # first faces of a longer set would not be those of a shorter one to the last bit.
-            generators = [_generator(self.seed, index) for index in range(start, start + _CHUNK)]
-            scene = sample_scene(self.face, self.size, self.ranges, generators)
-            images, landmarks, visible = render_scene(self.face, scene)
+            # Always a whole chunk, also at the end: the first faces of a longer set are those of a shorter one.
+            generator = _generator(self.seed, start // _CHUNK)
+            scene = sample_scene(self.face, _CHUNK, self.size, self.ranges, generator)
+            picture = render_scene(self.face, scene)
             drawn = {
-                "images": (images * 255).round().byte().permute(0, 2, 3, 1),
-                "landmarks": landmarks,
-                "visible": visible,
+                "images": (picture.image * 255).round().byte().permute(0, 2, 3, 1),
+                "landmarks": picture.landmarks,
+                "contour": picture.contour,
+                "visible": picture.visible,
                 "pose": scene.pose,
                 "camera": scene.camera.matrix(),
                 "identity": scene.identity,
                 "expression": scene.expression,
+                "style": scene.style,
             }
             kept = min(_CHUNK, self.count - start)
             for name, values in drawn.items():
@@ -107,6 +117,8 @@ class SyntheticFaces(Dataset[FaceSample]):
         if not -self.count <= index < self.count:
             raise IndexError(f"face {index}: expected an index below {self.count}")
         landmarks = self._row("landmarks", index)
+        if self.jaw == "2d":
+            landmarks[:JAW, :2] = self._row("contour", index)
         coefficients = [
             self._row("identity", index)[:IDENTITY_PARAMETERS],
             self._row("expression", index)[:EXPRESSION_PARAMETERS],
@@ -128,7 +140,15 @@ class SyntheticFaces(Dataset[FaceSample]):
     @property
     def landmarks(self) -> Tensor:
         """All landmarks, ``(count, 68, 3)`` pixels."""
-        return torch.from_numpy(np.array(self._arrays["landmarks"]))
+        landmarks = torch.from_numpy(np.array(self._arrays["landmarks"]))
+        if self.jaw == "2d":
+            landmarks[:, :JAW, :2] = self.contours
+        return landmarks
+
+    @property
+    def contours(self) -> Tensor:
+        """All jaws by the rule of the visible outline, ``(count, 17, 2)`` pixels."""
+        return torch.from_numpy(np.array(self._arrays["contour"]))
 
     @property
     def poses(self) -> Tensor:
@@ -138,14 +158,17 @@ class SyntheticFaces(Dataset[FaceSample]):
     def vertices(self, indices: Sequence[int]) -> Tensor:
         """The meshes behind some faces, ``(B, V, 3)`` image pixels, exactly as they were rendered."""
         rows = list(indices)
-        identity, expression, camera = (
-            torch.from_numpy(np.array(self._arrays[name][rows])) for name in ("identity", "expression", "camera")
+        identity, expression, style, camera = (
+            torch.from_numpy(np.array(self._arrays[name][rows]))
+            for name in ("identity", "expression", "style", "camera")
         )
-        return self.face.vertices(identity, expression) @ camera[:, :, :3].transpose(1, 2) + camera[:, None, :, 3]
+        return (
+            self.face.vertices(identity, expression, style) @ camera[:, :, :3].transpose(1, 2) + camera[:, None, :, 3]
+        )
 
 
-def _generator(seed: int, index: int) -> torch.Generator:
-    state = np.random.SeedSequence([seed, index]).generate_state(1, np.uint64)[0]
+def _generator(seed: int, chunk: int) -> torch.Generator:
+    state = np.random.SeedSequence([seed, chunk]).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state >> np.uint64(1)))
 
 

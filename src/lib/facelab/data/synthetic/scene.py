@@ -1,16 +1,29 @@
 """What stands before the camera, drawn at random, and its picture."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from facelab.data.synthetic.appearance import sample_albedo
-from facelab.data.synthetic.background import random_background
+from facelab.data.synthetic.appearance import Palette, coats, grain_strengths, sample_palettes
+from facelab.data.synthetic.background import sample_backgrounds
+from facelab.data.synthetic.composition import compose
+from facelab.data.synthetic.draws import Draws
+from facelab.data.synthetic.light import Light, cast_shadow, sample_light, shade
+from facelab.data.synthetic.paint import lay
+from facelab.data.synthetic.wear import sample_styles
 from facelab.face3d import MorphableModel, vertex_normals
-from facelab.geometry import WeakPerspective, interpolate, rasterize, rotation_matrix
+from facelab.face3d.contour import visible_contour
+from facelab.geometry import WeakPerspective, rasterize, rotation_matrix
 
 _FINE = 2  # every pixel is the mean of 2 x 2 finer ones: edges without steps
+_ACTIVITY = 0.22  # share of the expression modes in use: several at once, as in photographs
+_GLOSS = {
+    "eyes": 2.2, "lips": 0.5, "face": 0.13, "neck": 0.06, "scalp": 0.2, "ears": 0.08, "hair": 0.12, "lenses": 1.5,
+    "glasses": 1.0, "upper teeth": 0.6, "lower teeth": 0.4, "tongue": 0.5,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,100 +58,148 @@ class Scene:
     """A batch of scenes, ready to be drawn at ``size`` x ``size`` pixels.
 
     Attributes:
-        identity ``(B, Ki)``, expression ``(B, Ke)``: raw coefficients of the face. pose: ``(B, 3)`` radians.
-        camera: of the batch. albedo: ``(B, V, 3)``. light: ``(B, 3)`` unit vectors to the light, model axes.
-        ambient: ``(B,)`` share of light from everywhere. tint: ``(B, 3)`` colour of the light.
-        background: ``(B, 3, size, size)``.
+        identity ``(B, Ki)``, expression ``(B, Ke)``, style ``(B, Ks)``: raw coefficients of the face.
+        pose: ``(B, 3)`` radians. camera, palette, light: of the batch. background: ``(B, 3, size, size)``.
     """
 
     identity: Tensor
     expression: Tensor
+    style: Tensor
     pose: Tensor
     camera: WeakPerspective
-    albedo: Tensor
-    light: Tensor
-    ambient: Tensor
-    tint: Tensor
+    palette: Palette
+    light: Light
     background: Tensor
 
-
-def _uniform(low: float, high: float, generator: torch.Generator) -> Tensor:
-    return low + (high - low) * torch.rand((), generator=generator)
-
-
-def _random_pose(ranges: SceneRanges, generator: torch.Generator) -> Tensor:
-    calm = 0.5 if torch.rand((), generator=generator) < 0.5 else 1.0
-    pitch = calm * _uniform(*ranges.pitch, generator)
-    return torch.stack([pitch, _uniform(*ranges.yaw, generator), _uniform(*ranges.roll, generator)]).deg2rad()
+    def to(self, device: torch.device | str) -> "Scene":
+        """The same scenes on another device."""
+        return _moved(self, device)
 
 
-def _frame(landmarks: Tensor, size: int, ranges: SceneRanges, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Scale and translation that put turned landmarks ``(L, 3)`` in cm, y up, into a picture of ``size`` pixels."""
-    low, high = landmarks[:, :2].amin(0), landmarks[:, :2].amax(0)
-    scale = size / (_uniform(*ranges.margin, generator) * (high - low).max())
-    shift = ranges.shift * size * (2 * torch.rand(2, generator=generator) - 1)
-    centre = (low + high) / 2 * landmarks.new_tensor([1.0, -1.0])
-    return scale, (size - 1) / 2 + shift - scale * centre
+class Picture(NamedTuple):
+    """Pictures of a batch of scenes and their exact labels.
 
-
-def sample_scene(model: MorphableModel, size: int, ranges: SceneRanges, generators: list[torch.Generator]) -> Scene:
-    """Draws one scene from each generator, so that a scene does not depend on its neighbours in the batch."""
-    columns: list[list[Tensor]] = []
-    for generator in generators:
-        identity, expression = model.sample(1, generator, expression_scale=ranges.expression)
-        pose = _random_pose(ranges, generator)
-        turned = model.landmarks_of(model.vertices(identity, expression))[0] @ rotation_matrix(*pose).T
-        scale, translation = _frame(turned, size, ranges, generator)
-        light = torch.randn(3, generator=generator) * torch.tensor([1.0, 0.7, 0.5]) + torch.tensor([0.0, 0.4, 0.9])
-        columns.append(
-            [
-                *(identity[0], expression[0], pose, scale, translation),
-                sample_albedo(model, generator),
-                torch.nn.functional.normalize(light, dim=0),
-                _uniform(0.3, 0.8, generator),
-                0.9 + 0.2 * torch.rand(3, generator=generator),
-                random_background(size, generator),
-            ]
-        )
-    identity, expression, pose, scale, translation, albedo, light, ambient, tint, background = (
-        torch.stack(column) for column in zip(*columns, strict=True)
-    )
-    camera = WeakPerspective(scale, rotation_matrix(*pose.unbind(1)), translation)
-    return Scene(identity, expression, pose, camera, albedo, light, ambient, tint, background)
-
-
-def shade(albedo: Tensor, normals: Tensor, light: Tensor, ambient: Tensor, tint: Tensor) -> Tensor:
-    """Lambert's law with an ambient share, and a sky that is a little brighter than the ground.
-
-    Args:
-        albedo: ``(B, V, 3)``. normals: ``(B, V, 3)`` unit, turned with the head. light: ``(B, 3)`` unit.
-        ambient: ``(B,)``. tint: ``(B, 3)``.
-    Returns:
-        ``(B, V, 3)`` colours in [0, 1].
+    Attributes:
+        image: ``(B, 3, size, size)`` float32 in [0, 1]. landmarks: ``(B, 68, 3)`` pixels. visible: ``(B, 68)`` bool.
+        contour: ``(B, 17, 2)`` pixels, the jaw by the rule of the visible outline.
     """
-    direct = (normals @ light[:, :, None]).clamp_min(0)  # (B, V, 1)
-    sky = 0.85 + 0.15 * normals[..., 1:2]
-    share = ambient[:, None, None]
-    return (albedo * tint[:, None] * (share * sky + 1.15 * (1 - share) * direct)).clamp(0, 1)
+
+    image: Tensor
+    landmarks: Tensor
+    visible: Tensor
+    contour: Tensor
 
 
-def render_scene(model: MorphableModel, scene: Scene) -> tuple[Tensor, Tensor, Tensor]:
-    """The pictures of a batch of scenes and their exact labels.
+def _moved(value: Any, device: torch.device | str) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{field.name: _moved(getattr(value, field.name), device) for field in fields(value)})
+    return value.to(device)
 
-    Returns:
-        images ``(B, 3, size, size)`` float32 in [0, 1]; landmarks ``(B, 68, 3)`` pixels; visible ``(B, 68)`` bool.
+
+def sample_scene(
+    model: MorphableModel, count: int, size: int, ranges: SceneRanges, generator: torch.Generator
+) -> Scene:
+    """Draws ``count`` scenes on the CPU; the same generator gives the same scenes."""
+    draws = Draws(count, generator)
+    identity, expression = model.sample(count, generator, expression_scale=ranges.expression, activity=_ACTIVITY)
+    pose = _sample_pose(draws, ranges)
+    rotation = rotation_matrix(*pose.unbind(1))
+    landmarks = _neutral_landmarks(model, identity, expression) @ rotation.transpose(1, 2)
+    return Scene(
+        identity=identity,
+        expression=expression,
+        style=sample_styles(model, draws),
+        pose=pose,
+        camera=_frame(landmarks, rotation, size, ranges, draws),
+        palette=sample_palettes(draws),
+        light=sample_light(draws),
+        background=sample_backgrounds(draws, size),
+    )
+
+
+def _neutral_landmarks(model: MorphableModel, identity: Tensor, expression: Tensor) -> Tensor:
+    """The 68 landmarks ``(B, 68, 3)`` without making the other vertices."""
+    return _landmark_model(model).vertices(identity, expression)
+
+
+@lru_cache(maxsize=8)
+def _landmark_model(model: MorphableModel) -> MorphableModel:
+    chosen = model.landmarks
+    return replace(
+        model,
+        mean=model.mean[:, chosen],
+        identity=model.identity[:, :, chosen],
+        expression=model.expression[:, :, chosen],
+        style=model.style[:, :, chosen],
+        triangles=model.triangles[:0],
+        uv=model.uv[chosen],
+        region=model.region[chosen],
+        masks={},
+        landmarks=torch.arange(len(chosen), device=chosen.device),
+    )
+
+
+def _sample_pose(draws: Draws, ranges: SceneRanges) -> Tensor:
+    calm = 1 - 0.5 * draws.chance(0.5).float()
+    pitch = calm * draws.uniform(*ranges.pitch)
+    return torch.stack([pitch, draws.uniform(*ranges.yaw), draws.uniform(*ranges.roll)], 1).deg2rad()
+
+
+def _frame(landmarks: Tensor, rotation: Tensor, size: int, ranges: SceneRanges, draws: Draws) -> WeakPerspective:
+    """The camera that puts turned landmarks ``(B, 68, 3)``, y up, into a picture of ``size`` pixels."""
+    low, high = landmarks[..., :2].amin(1), landmarks[..., :2].amax(1)
+    scale = size / (draws.uniform(*ranges.margin) * (high - low).amax(1))
+    shift = ranges.shift * size * draws.uniform(-1, 1, 2)
+    centre = (low + high) / 2 * landmarks.new_tensor([1.0, -1.0])
+    return WeakPerspective(scale, rotation, (size - 1) / 2 + shift - scale[:, None] * centre)
+
+
+def render_scene(model: MorphableModel, scene: Scene) -> Picture:
+    """Draws a batch of scenes, on the device that the model and the scenes are on.
+
+    On the CPU the parts run in Numba, threads over the faces; on CUDA they are batched PyTorch.
     """
     size = scene.background.shape[2]
-    vertices = model.vertices(scene.identity, scene.expression)
+    vertices = model.vertices(scene.identity, scene.expression, scene.style)
     points = scene.camera.project(vertices)
-    normals = vertex_normals(vertices, model.triangles) @ scene.camera.rotation.transpose(1, 2)
-    colours = shade(scene.albedo, normals, scene.light, scene.ambient, scene.tint)
-    fine_points = torch.cat([(points[..., :2] + 0.5) * _FINE - 0.5, points[..., 2:]], 2)
-    raster = rasterize(fine_points, model.triangles, _FINE * size, _FINE * size)
-    behind = torch.nn.functional.interpolate(scene.background, scale_factor=_FINE, mode="nearest")
-    picture = interpolate(raster, model.triangles, colours, behind.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    turned = vertices @ scene.camera.rotation.transpose(1, 2)
+    normals = vertex_normals(turned, model.triangles)
+    lit = cast_shadow(turned, model.triangles, scene.light.direction)
+    albedo = lay(model, coats(scene.palette))
+    colours = _expose(model, shade(albedo, normals, scene.light, lit, _gloss(model)), albedo, scene.light)
+    fine = torch.cat([(points[..., :2] + 0.5) * _FINE - 0.5, points[..., 2:]], 2)
+    raster = rasterize(fine, model.triangles, _FINE * size, _FINE * size)
+    image = compose(model, raster, colours, scene.background, grain_strengths(scene.palette)).clamp(0, 1)
     landmarks = model.landmarks_of(points)
-    return torch.nn.functional.avg_pool2d(picture, _FINE), landmarks, _visible(landmarks, raster.depth)
+    contour = visible_contour(model, points, scene.camera)
+    return Picture(image, landmarks, _visible(landmarks, raster.depth), contour)
+
+
+@lru_cache(maxsize=8)
+def _gloss(model: MorphableModel) -> Tensor:
+    """``(V,)`` how much each vertex shines."""
+    gloss = torch.tensor([_GLOSS.get(name, 0.0) for name in model.region_names], device=model.mean.device)
+    return gloss[model.region]
+
+
+@lru_cache(maxsize=8)
+def _face_vertices(model: MorphableModel) -> Tensor:
+    wanted = [number for number, name in enumerate(model.region_names) if name in ("face", "lips")]
+    chosen = torch.isin(model.region, model.region.new_tensor(wanted)).nonzero()[:, 0]
+    return (chosen if len(chosen) else torch.arange(len(model.region), device=model.region.device))[::8]
+
+
+def _expose(model: MorphableModel, colours: Tensor, albedo: Tensor, light: Light) -> Tensor:
+    """Colours as a camera stores them: the skin gets its wanted mean brightness, highlights bend before they clip.
+
+    Dark skin stays darker than light skin, but no face is exposed into blackness.
+    """
+    face = _face_vertices(model)
+    tone = albedo[:, face].mean((1, 2))
+    wanted = light.exposure * (0.45 + 0.55 * tone / 0.6)
+    gain = wanted / colours[:, face].mean((1, 2)).clamp_min(1e-3)
+    exposed = colours * gain[:, None, None]
+    return exposed / (1 + exposed.square().square()).sqrt().sqrt()
 
 
 def _visible(landmarks: Tensor, depth: Tensor) -> Tensor:
@@ -152,6 +213,6 @@ def _visible(landmarks: Tensor, depth: Tensor) -> Tensor:
     at = ((landmarks[..., :2] + 0.5) * _FINE - 0.5).round().long()
     inside = ((at >= 0) & (at < size)).all(2)
     x, y = at.clamp(0, size - 1).unbind(2)
-    surface = farthest[torch.arange(batch)[:, None], y, x]
+    surface = farthest[torch.arange(batch, device=depth.device)[:, None], y, x]
     height = landmarks[..., 1].amax(1) - landmarks[..., 1].amin(1)
     return inside & (landmarks[..., 2] > surface - 0.04 * height[:, None])
