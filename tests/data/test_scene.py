@@ -52,7 +52,7 @@ def test_soft_light_is_lambert_s_integral_to_a_few_percent() -> None:
 
 def test_light_from_behind_leaves_the_ambient_share() -> None:
     albedo, normals = torch.full((1, 2, 3), 0.5), torch.tensor([[[0.0, 0, 1], [0, 0, -1]]])
-    lit, gloss = torch.ones(1, 2), torch.zeros(2)
+    lit, gloss = torch.ones(1, 2), torch.zeros(2, 2)
     colours = shade(albedo, normals, _lamp((0.0, 0.0, -1.0), ambient=0.3), lit, gloss)
     torch.testing.assert_close(colours[0, 0], torch.full((3,), 0.5 * 0.3))
     torch.testing.assert_close(colours[0, 1], torch.full((3,), 0.5 * 1.3))
@@ -111,7 +111,7 @@ def test_both_backends_paint_the_same_picture(face: MorphableModel) -> None:
     vertices = face.vertices(identity, expression)
     normals = vertex_normals(vertices, face.triangles)
     lit = cast_shadow(vertices, face.triangles, light.direction)
-    gloss = torch.rand(len(face.region), generator=_seed(6))
+    gloss = torch.rand(len(face.region), 2, generator=_seed(6))
     colours = shade(albedo, normals, light, lit, gloss, "numba")
     torch.testing.assert_close(shade(albedo, normals, light, lit, gloss, "torch"), colours, atol=2e-5, rtol=1e-4)
     points = torch.stack([vertices[..., 0] * 2.5 + 48, 40 - vertices[..., 1] * 2.5, vertices[..., 2] * 2.5], 2)

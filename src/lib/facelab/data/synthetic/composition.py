@@ -20,7 +20,7 @@ Array = NDArray[Any]
 _CELLS = 32  # side of the periodic volume of random numbers
 GRAINS = ("pores", "strands", "brows", "stubble")
 # Cells per face height along x, y and z: hair falls, strokes of a brow run outward, stubble stands on end.
-_CELL_SIZES = np.array([(38, 38, 38), (62, 5, 40), (26, 44, 30), (60, 34, 60)], np.float32)
+_CELL_SIZES = np.array([(38, 38, 38), (62, 5, 40), (26, 44, 30), (80, 60, 80)], np.float32)
 
 
 @lru_cache(maxsize=1)
@@ -44,7 +44,7 @@ def grain(model: MorphableModel) -> Tensor:
     ):  # fmt: skip
         if region in model.region_names:
             amount[(model.region == model.region_names.index(region)).cpu(), column] = value
-    for mask, column, strength in (("brows", 2, 0.5), ("beard", 3, 0.30)):
+    for mask, column, strength in (("brows", 2, 0.5), ("beard", 3, 0.22)):
         if mask in model.masks:
             amount[:, column] = strength * model.masks[mask].cpu()
     return torch.cat([place, amount], 1).contiguous()
@@ -70,7 +70,8 @@ def compose(
     if (backend or ("torch" if colours.is_cuda else "numba")) == "torch":
         return _compose_torch(model, raster, colours, background, grains)
     fields = (raster.triangle, raster.barycentric, model.triangles, colours, grain(model), _noise(), background, grains)
-    return torch.from_numpy(_compose_numba(*(np.ascontiguousarray(field.numpy()) for field in fields), _CELL_SIZES))
+    arrays = [np.ascontiguousarray(field.numpy()) for field in fields]
+    return torch.from_numpy(_compose_numba(*arrays, _CELL_SIZES))  # type: ignore[call-arg]
 
 
 def _compose_torch(

@@ -70,7 +70,7 @@ def sample_light(draws: Draws) -> Light:
     toward[:, 0] = torch.tensor([0.0, 1.0, 0.0])
     toward[:, 1] = torch.tensor([0.0, -1.0, 0.0])
     toward[:, 2] = torch.nn.functional.normalize(draws.normal(3) * 0.6 + torch.tensor([0.0, 0.2, 1.0]), dim=1)
-    tint = 1 + draws.uniform(-0.22, 0.22, 5, 3)
+    tint = 1 + draws.uniform(-0.14, 0.14, 5, 3)
     power = torch.cat([draws.uniform(0.13, 0.32, 1), draws.uniform(0.05, 0.19, 1), draws.uniform(0.03, 0.25, 3)], 1)
     warmth = draws.uniform(-0.12, 0.16, 1) * torch.tensor([1.0, 0.1, -1.0])
     direction = draws.normal(3) * torch.tensor([1.0, 0.7, 0.5]) + torch.tensor([0.0, 0.5, 0.8])
@@ -125,7 +125,7 @@ def shade(
 
     Args:
         albedo: ``(B, V, 3)``. normals: ``(B, V, 3)`` unit, in the axes of the viewer. lit: ``(B, V)`` of
-            :func:`cast_shadow`. gloss: ``(V,)`` how much each vertex shines.
+            :func:`cast_shadow`. gloss: ``(V, 2)`` how much each vertex shines, softly (skin) and sharply (eyes).
         backend: ``"numba"`` or ``"torch"``; chosen by the device if not given.
     Returns:
         ``(B, V, 3)`` light sent to the viewer, not negative; multiply by an exposure before display.
@@ -143,8 +143,9 @@ def _shade_torch(albedo: Tensor, normals: Tensor, light: Light, half: Tensor, li
     facing = normals @ light.direction[:, :, None]
     direct = ((facing + wrap) / (1 + wrap)).clamp_min(0) * light.lamp[:, None] * lit[..., None]
     mirror = (normals @ half[:, :, None]).clamp_min(0)
-    shine = mirror**16 * (gloss[None, :, None] * light.gloss[:, None, None] * lit[..., None]) * light.lamp[:, None]
-    return albedo * (around + direct) + shine
+    soft = mirror**16
+    shine = soft * gloss[None, :, :1] * light.gloss[:, None, None] + soft**8 * gloss[None, :, 1:]
+    return albedo * (around + direct) + shine * lit[..., None] * light.lamp[:, None]
 
 
 @numba.njit(cache=True, parallel=True)
@@ -168,7 +169,10 @@ def _shade_numba(
             mirror *= mirror
             mirror *= mirror
             mirror *= mirror
-            spot = mirror * gloss[v] * shine[face] * lit[face, v]
+            sharp = mirror * mirror
+            sharp *= sharp
+            sharp *= sharp
+            spot = (mirror * gloss[v, 0] * shine[face] + sharp * gloss[v, 1]) * lit[face, v]
             for c in range(3):
                 around = np.float32(0.282095) * a[0, c] + y1 * a[1, c] + y2 * a[2, c] + y3 * a[3, c] + y4 * a[4, c]
                 around += y5 * a[5, c] + y6 * a[6, c] + y7 * a[7, c] + y8 * a[8, c]

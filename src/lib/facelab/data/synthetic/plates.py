@@ -47,10 +47,11 @@ def _gradient(top: list[float], bottom: list[float]) -> Picture:
 
 def _clouds(rng: np.random.Generator, octaves: tuple[int, ...] = (3, 7, 17, 41)) -> Picture:
     """One channel ``(side, side)`` about 0, with detail of several sizes."""
-    total = np.zeros((PLATE_SIZE, PLATE_SIZE), np.float32)
+    total: Picture = np.zeros((PLATE_SIZE, PLATE_SIZE), np.float32)
     for number, cells in enumerate(octaves):
         cell = rng.uniform(-1, 1, (cells, cells)).astype(np.float32)
-        total += cv2.resize(cell, (PLATE_SIZE, PLATE_SIZE), interpolation=cv2.INTER_CUBIC) / 1.7**number
+        grown: Picture = cv2.resize(cell, (PLATE_SIZE, PLATE_SIZE), interpolation=cv2.INTER_CUBIC)
+        total = total + grown / 1.7**number
     return total
 
 

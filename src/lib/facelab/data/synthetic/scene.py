@@ -21,9 +21,12 @@ from facelab.geometry import WeakPerspective, rasterize, rotation_matrix
 _FINE = 2  # every pixel is the mean of 2 x 2 finer ones: edges without steps
 _ACTIVITY = 0.22  # share of the expression modes in use: several at once, as in photographs
 _GLOSS = {
-    "eyes": 2.2, "lips": 0.5, "face": 0.13, "neck": 0.06, "scalp": 0.2, "ears": 0.08, "hair": 0.12, "lenses": 1.5,
-    "glasses": 1.0, "upper teeth": 0.6, "lower teeth": 0.4, "tongue": 0.5,
+    "lips": 0.5, "face": 0.13, "neck": 0.06, "scalp": 0.2, "ears": 0.08, "hair": 0.12, "lenses": 0.5,
+    "glasses": 0.5, "upper teeth": 0.3, "lower teeth": 0.2, "tongue": 0.3,
 }  # fmt: skip
+
+
+_SPARKLE = {"eyes": 1.6, "lenses": 0.6, "glasses": 0.5, "lips": 0.08, "upper teeth": 0.2}
 
 
 @dataclass(frozen=True)
@@ -177,9 +180,9 @@ def render_scene(model: MorphableModel, scene: Scene) -> Picture:
 
 @lru_cache(maxsize=8)
 def _gloss(model: MorphableModel) -> Tensor:
-    """``(V,)`` how much each vertex shines."""
-    gloss = torch.tensor([_GLOSS.get(name, 0.0) for name in model.region_names], device=model.mean.device)
-    return gloss[model.region]
+    """``(V, 2)`` how much each vertex shines, softly and sharply."""
+    gloss = [(_GLOSS.get(name, 0.0), _SPARKLE.get(name, 0.0)) for name in model.region_names]
+    return torch.tensor(gloss, device=model.mean.device)[model.region]
 
 
 @lru_cache(maxsize=8)
