@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 import torch
 
+from facelab.data.draws import Draws
 from facelab.data.synthetic.appearance import (
     coats,
     default_albedo,
@@ -12,7 +13,6 @@ from facelab.data.synthetic.appearance import (
     sample_albedo,
     sample_palettes,
 )
-from facelab.data.synthetic.draws import Draws
 from facelab.data.synthetic.paint import blotches, lay
 from facelab.face3d import MorphableModel, builtin_face
 

@@ -1,16 +1,37 @@
-"""Crops and augmentation: landmarks and pixels by one map, and the way back."""
+"""Crops and augmentation: landmarks, pixels, pose and camera by one map, and the way back."""
+
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import scipy.io
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
-from facelab.data import Augmentation, FaceSample, crop_faces, crop_window, landmark_box
+from facelab.data import (
+    Augmentation,
+    FaceSample,
+    crop_faces,
+    crop_window,
+    decode_heatmaps,
+    encode_heatmaps,
+    landmark_box,
+    to_heatmap_pixels,
+    to_picture_pixels,
+)
+from facelab.data.crops import CROPS, moved_parameters, turned_pose
+from facelab.geometry import Affine, WeakPerspective, rotation_matrix
+from facelab.markups import markup
+
+TURNING = Augmentation(rotation=50, scale=(0.8, 1.2), shift=0.05, mirror=0.5)
+BOX_RULES = sorted(set(CROPS) - {"300w-lp"})  # the others depend on the box
 
 
-def _batch(count: int = 6, side: int = 80) -> FaceSample:
-    """Pictures with one bright spot at landmark 36 and a dim one at its mirror partner 45."""
-    generator = torch.Generator().manual_seed(0)
+def _batch(count: int = 6, side: int = 80, seed: int = 0) -> FaceSample:
+    """Pictures with one bright spot at landmark 36 and a dim one at its mirror partner 45; heads of random pose."""
+    generator = torch.Generator().manual_seed(seed)
     samples = []
     for index in range(count):
         landmarks = 20 + 40 * torch.rand(68, 3, generator=generator)
@@ -24,10 +45,10 @@ def _batch(count: int = 6, side: int = 80) -> FaceSample:
             FaceSample(
                 image=torch.as_tensor(image).clamp(0, 1).expand(3, -1, -1).contiguous(),
                 landmarks=landmarks,
-                visible=torch.ones(68, dtype=torch.bool),
+                visible=torch.rand(68, generator=generator) < 0.7,
                 box=landmark_box(landmarks),
-                pose=torch.zeros(3),
-                parameters=torch.zeros(62),
+                pose=torch.rand(3, generator=generator) - 0.5,
+                parameters=torch.rand(62, generator=generator),
                 name=f"spot-{index}",
                 markup="68",
             )
@@ -35,74 +56,171 @@ def _batch(count: int = 6, side: int = 80) -> FaceSample:
     return FaceSample.stack(samples)
 
 
-def _brightest(images: torch.Tensor) -> torch.Tensor:
-    flat = images[:, 0].flatten(1).argmax(1)
-    return torch.stack([flat % images.shape[3], flat // images.shape[3]], 1).float()
+def _brightest(images: Tensor) -> Tensor:
+    """The top of the brightest spot, between pixels."""
+    return decode_heatmaps(images[:, :1])[:, 0]
 
 
-def _plain(**changes: float) -> Augmentation:
-    """Geometry only."""
-    return Augmentation(gain=(1, 1), grey=0, gamma=0, blur=0, noise=0, occlusion=0, **changes)
-
-
-@pytest.mark.parametrize("rule", ["tight", "fan"])
+@pytest.mark.parametrize("rule", BOX_RULES)
 def test_landmarks_stay_on_their_pixels_and_come_back(rule: str) -> None:
     batch = _batch()
     crop = crop_faces(batch, 96, rule)
-    assert float((_brightest(crop.image) - crop.landmarks[:, 36, :2]).abs().max()) < 1.0
+    assert float((_brightest(crop.image) - crop.landmarks[:, 36, :2]).abs().max()) < 0.35
     torch.testing.assert_close(
         crop.affine.inverse().apply(crop.landmarks[..., :2]), batch.landmarks[..., :2], atol=1e-3, rtol=0
     )
+    assert torch.equal(crop.visible, batch.visible) and torch.equal(crop.pose, batch.pose) and not crop.mirrored.any()
 
 
 def test_a_mirrored_face_keeps_the_order_of_its_landmarks() -> None:
     """The bright spot is the right eye's corner before; in the mirror the point on the image left is landmark 36."""
-    crop = crop_faces(_batch(), 96, "fan", _plain(mirror=1.0, rotation=0.0), torch.Generator().manual_seed(1))
-    assert bool((torch.det(crop.affine.matrix[:, :, :2]) < 0).all())
-    assert float((_brightest(crop.image) - crop.landmarks[:, 45, :2]).abs().max()) < 1.0
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_augmented_landmarks_stay_on_their_pixels(seed: int) -> None:
-    generator = torch.Generator().manual_seed(seed)
-    crop = crop_faces(_batch(), 128, "fan", _plain(), generator)
-    mirrored = torch.det(crop.affine.matrix[:, :, :2]) < 0
-    spot = torch.where(mirrored[:, None], crop.landmarks[:, 45, :2], crop.landmarks[:, 36, :2])
-    assert float((_brightest(crop.image) - spot).abs().max()) < 1.2
-
-
-def test_rules_by_hand() -> None:
-    box = torch.tensor([[10.0, 20.0, 50.0, 100.0]])
-    centre, side = crop_window(box, "tight")
-    assert centre.tolist() == [[30.0, 60.0]] and float(side) == pytest.approx(1.4 * 80)
-    centre, side = crop_window(box, "fan")
-    assert centre[0].tolist() == pytest.approx([30.0, 60.0 - 0.12 * 80]) and float(side) == pytest.approx(
-        200 * 120 / 195
-    )
+    batch = _batch()
+    crop = crop_faces(batch, 96, "fan", Augmentation(mirror=1.0), torch.Generator().manual_seed(1))
+    assert bool((torch.det(crop.affine.matrix[:, :, :2]) < 0).all()) and bool(crop.mirrored.all())
+    assert float((_brightest(crop.image) - crop.landmarks[:, 45, :2]).abs().max()) < 0.35
+    partner = list(markup("68").mirror)
+    assert torch.equal(crop.visible, batch.visible[:, partner])
+    torch.testing.assert_close(crop.pose, batch.pose * torch.tensor([1.0, -1, -1]), atol=1e-5, rtol=0)
+    assert crop.parameters.isnan().all()
 
 
 @given(seed=st.integers(0, 10_000))
-def test_photometry_stays_a_picture(seed: int) -> None:
+def test_augmented_landmarks_stay_on_their_pixels_and_come_back(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
-    images = torch.rand(4, 3, 24, 24, generator=generator)
-    changed = Augmentation(occlusion=1.0).photometry(images, generator)
-    assert changed.shape == images.shape and float(changed.min()) >= 0 and float(changed.max()) <= 1
-    again = torch.Generator().manual_seed(seed)
-    torch.rand(4, 3, 24, 24, generator=again)
-    assert torch.equal(Augmentation(occlusion=1.0).photometry(images, again), changed)
+    batch = _batch(seed=seed)
+    crop = crop_faces(batch, 128, "fan", TURNING, generator)
+    partner = list(markup("68").mirror)
+    order = torch.where(crop.mirrored[:, None, None], crop.landmarks[:, partner], crop.landmarks)
+    assert float((_brightest(crop.image) - order[:, 36, :2]).abs().max()) < 0.35
+    torch.testing.assert_close(crop.affine.inverse().apply(order), batch.landmarks, atol=1e-3, rtol=0)
 
 
-def test_nothing_to_change_changes_nothing() -> None:
-    images = torch.rand(4, 3, 24, 24)
-    torch.testing.assert_close(_plain().photometry(images, torch.Generator().manual_seed(0)), images)
+@given(seed=st.integers(0, 10_000), size=st.sampled_from([64, 96, 128]), rule=st.sampled_from(BOX_RULES))
+def test_encoded_cropped_decoded_and_brought_back(seed: int, size: int, rule: str) -> None:
+    """Picture, crop, heatmap, and the same way back: every landmark that the crop shows is where it was."""
+    batch = _batch(3, seed=seed)
+    crop = crop_faces(batch, size, rule, TURNING, torch.Generator().manual_seed(seed))
+    points, side = to_heatmap_pixels(crop.landmarks[..., :2], 4), size // 4
+    shown = ((points > 2) & (points < side - 3)).all(2)
+    decoded = to_picture_pixels(decode_heatmaps(encode_heatmaps(points, side, side)), 4)
+    back = crop.affine.inverse().apply(decoded)
+    partner = list(markup("68").mirror)
+    expected = torch.where(crop.mirrored[:, None, None], batch.landmarks[:, partner], batch.landmarks)[..., :2]
+    assert bool(shown.any())
+    torch.testing.assert_close(back[shown], expected[shown], atol=0.02, rtol=0)
+
+
+@given(seed=st.integers(0, 10_000))
+def test_mirrored_twice_is_as_before(seed: int) -> None:
+    batch = _batch(2, seed=seed)
+    mirror = Augmentation(mirror=1.0)
+    once = crop_faces(batch, 64, "tight", mirror, torch.Generator())
+    whole = torch.tensor([[-0.5, -0.5, 63.5, 63.5]]).expand(2, -1) / torch.tensor(1.3) + 31.5 * (1 - 1 / 1.3)
+    again = replace(batch, image=once.image, landmarks=once.landmarks, visible=once.visible, pose=once.pose, box=whole)
+    twice, plain = crop_faces(again, 64, "snug", mirror, torch.Generator()), crop_faces(batch, 64, "tight")
+    torch.testing.assert_close(twice.image, plain.image, atol=1e-4, rtol=0)
+    torch.testing.assert_close(twice.landmarks, plain.landmarks, atol=1e-3, rtol=0)
+    torch.testing.assert_close(twice.pose, plain.pose, atol=1e-5, rtol=0)
+    assert torch.equal(twice.visible, plain.visible)
+
+
+@given(seed=st.integers(0, 10_000))
+def test_pose_and_camera_turn_with_the_picture(seed: int) -> None:
+    """Points of a head under its camera, moved by the affine, are those under the moved camera and pose."""
+    generator = torch.Generator().manual_seed(seed)
+    draw = torch.rand(9, 4, generator=generator)
+    pose = (draw[:3].T - 0.5) * torch.tensor([1.2, 2.8, 1.2])
+    head = torch.randn(4, 20, 3, generator=generator)
+    camera = WeakPerspective(5 + 10 * draw[3], rotation_matrix(*pose.unbind(1)), 30 * draw[4:6].T)
+    mirrored = draw[8] < 0.5
+    affine = Affine.about(30 * draw[6:8].T, 3 * draw[3] - 1.5, 0.5 + draw[4], 9 * draw[5:7].T, mirrored)
+    expected = affine.apply(camera.project(head))
+    parameters = torch.cat([camera.matrix().flatten(1), draw.new_zeros(4, 50)], 1)
+    moved = moved_parameters(parameters, affine)[:, :12].reshape(4, 3, 4)
+    torch.testing.assert_close(head @ moved[..., :3].mT + moved[:, None, :, 3], expected, atol=1e-3, rtol=0)
+    turned = rotation_matrix(*turned_pose(pose, affine).unbind(1))
+    seen = torch.where(mirrored[:, None, None], head * torch.tensor([-1.0, 1, 1]), head)  # a mirrored head
+    scale = camera.scale * affine.scale()
+    flat = WeakPerspective(scale, turned, moved[:, :2, 3]).project(seen)
+    torch.testing.assert_close(flat, expected, atol=2e-3, rtol=0)
+
+
+def test_unknown_pose_parameters_and_landmarks_stay_unknown() -> None:
+    batch = _batch()
+    landmarks = batch.landmarks.clone()
+    landmarks[0, 40] = torch.nan
+    unknown = replace(
+        batch, landmarks=landmarks, pose=torch.full((6, 3), torch.nan), parameters=torch.full((6, 62), torch.nan)
+    )
+    change = replace(TURNING, mirror=0.0, occlusion=1.0)
+    crop = crop_faces(unknown, 64, "tight", change, torch.Generator().manual_seed(0))
+    assert crop.pose.isnan().all() and crop.parameters.isnan().all() and crop.image.isfinite().all()
+    assert crop.landmarks[0, 40].isnan().all() and int(crop.landmarks.isnan().sum()) == 3
+
+
+def test_what_is_covered_is_not_visible() -> None:
+    batch = replace(_batch(20), visible=torch.ones(20, 68, dtype=torch.bool))
+    change = Augmentation(occlusion=0.8, occluders=("mask", "phone"))
+    crop = crop_faces(batch, 64, "tight", change, torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    change.geometry(64, 20, generator)  # the same numbers are drawn first in a crop
+    plain = crop_faces(batch, 64, "tight")
+    _, covered = change.occluded(plain.image, plain.landmarks, generator)
+    column, row = plain.landmarks.round().long().unbind(2)[:2]
+    hidden = covered[torch.arange(20)[:, None], row, column]
+    assert torch.equal(crop.visible, ~hidden) and 0.1 < float(hidden.float().mean()) < 0.9
+
+
+def test_rules_by_hand() -> None:
+    box = torch.tensor([[10.0, 20.0, 50.0, 100.0]])  # 40 x 80 about (30, 60)
+    expected = {
+        "tight": (60.0, 1.4 * 80),
+        "snug": (60.0, 1.3 * 80),
+        "two_stage": (60.0, 1.225 * 80),
+        "fan": (60.0 - 0.12 * 80, 200 * 120 / 195),
+        "3ddfa": (60.0, 2**0.5 * 80),
+        "3ddfa-detector": (60.0 + 0.14 * 60, 1.58 * 60),
+    }
+    assert expected.keys() == set(BOX_RULES)
+    for rule, (row, length) in expected.items():
+        centre, side = crop_window(box, rule)
+        assert centre[0].tolist() == pytest.approx([30.0, row]) and float(side) == pytest.approx(length)
+    centre, side = crop_window(box, "300w-lp")
+    assert centre.tolist() == [[224.0, 274.0]] and side.tolist() == [360.0]
+
+
+def test_the_window_of_fans_training_code_fits_its_data(real_data: Path) -> None:
+    """The labels of 300W-LP lie inside its fixed window."""
+    labels = sorted((real_data / "real" / "300W_LP").rglob("*.mat"))
+    if not labels:
+        pytest.skip("no label of 300W-LP")
+    for label in labels:
+        points = torch.from_numpy(scipy.io.loadmat(label)["pt2d"].T).float() - 1
+        placed = Affine.crop(*crop_window(landmark_box(points)[None], "300w-lp"), 256).apply(points[None])
+        assert float(placed.min()) > 0 and float(placed.max()) < 255
 
 
 def test_bad_input_is_named() -> None:
-    with pytest.raises(ValueError, match="crop rule: expected one of tight, fan, got 'wide'"):
+    with pytest.raises(ValueError, match="crop rule: expected one of tight, snug, .* got 'wide'"):
         crop_faces(_batch(), 64, "wide")
     with pytest.raises(ValueError, match="x0 < x1"):
         crop_window(torch.tensor([[10.0, 10, 10, 20]]))
+    with pytest.raises(ValueError, match="box: expected .* finite"):
+        crop_window(torch.tensor([[10.0, 10, torch.nan, 20]]))
     with pytest.raises(ValueError, match="needs a generator"):
         crop_faces(_batch(), 64, "fan", Augmentation())
     with pytest.raises(ValueError, match="at least one sample"):
         FaceSample.stack([])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_the_same_on_cuda() -> None:
+    batch = _batch()
+    fields = ("image", "landmarks", "visible", "box", "pose", "parameters")
+    there = replace(batch, **{name: getattr(batch, name).cuda() for name in fields})
+    change = replace(TURNING, occlusion=0.5)
+    a = crop_faces(batch, 64, "fan", change, torch.Generator().manual_seed(0))
+    b = crop_faces(there, 64, "fan", change, torch.Generator().manual_seed(0))
+    assert b.image.is_cuda and b.landmarks.is_cuda
+    torch.testing.assert_close(b.landmarks.cpu(), a.landmarks, atol=1e-3, rtol=0)
+    assert float((b.image.cpu() - a.image).abs().mean()) < 2e-3

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from facelab.data import SceneRanges
+from facelab.data.draws import Draws
 from facelab.data.synthetic.appearance import coats, sample_palettes
 from facelab.data.synthetic.background import sample_backgrounds
 from facelab.data.synthetic.composition import GRAINS, compose
-from facelab.data.synthetic.draws import Draws
 from facelab.data.synthetic.light import Light, ambient_of, cast_shadow, harmonics, sample_light, shade
 from facelab.data.synthetic.paint import Coats, lay
 from facelab.data.synthetic.plates import plates

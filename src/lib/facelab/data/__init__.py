@@ -1,7 +1,8 @@
 """Faces with labels: samples, crops and augmentation, heatmap targets, synthetic sets."""
 
+from facelab.data.augmentation import PRESETS, Augmentation, preset
 from facelab.data.cache import cache_folder
-from facelab.data.crops import Augmentation, Crop, crop_faces, crop_window
+from facelab.data.crops import CROPS, Crop, crop_faces, crop_window
 from facelab.data.heatmaps import (
     DECODERS,
     decode_heatmaps,
@@ -10,11 +11,15 @@ from facelab.data.heatmaps import (
     to_picture_pixels,
 )
 from facelab.data.images import read_image
+from facelab.data.occluders import OCCLUDERS, occlude
 from facelab.data.sample import FaceSample, landmark_box
 from facelab.data.synthetic import SceneRanges, SyntheticFaces
 
 __all__ = [
+    "CROPS",
     "DECODERS",
+    "OCCLUDERS",
+    "PRESETS",
     "Augmentation",
     "Crop",
     "FaceSample",
@@ -26,6 +31,8 @@ __all__ = [
     "decode_heatmaps",
     "encode_heatmaps",
     "landmark_box",
+    "occlude",
+    "preset",
     "read_image",
     "to_heatmap_pixels",
     "to_picture_pixels",

@@ -10,18 +10,11 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from facelab.data.synthetic.draws import Draws
+from facelab.data.colours import HAIR_COLOURS, SKIN_TONES
+from facelab.data.draws import Draws
 from facelab.data.synthetic.paint import Coats, lay
 from facelab.face3d import MorphableModel
 
-SKIN_TONES = torch.tensor([
-    (0.94, 0.79, 0.70), (0.91, 0.74, 0.63), (0.87, 0.68, 0.55), (0.79, 0.59, 0.45), (0.68, 0.48, 0.35),
-    (0.55, 0.38, 0.28), (0.42, 0.29, 0.22), (0.33, 0.23, 0.18),
-])  # fmt: skip
-HAIR_COLOURS = torch.tensor([
-    (0.10, 0.09, 0.08), (0.16, 0.12, 0.10), (0.26, 0.18, 0.13), (0.38, 0.27, 0.18), (0.48, 0.28, 0.16),
-    (0.66, 0.50, 0.31), (0.80, 0.68, 0.47),
-])  # fmt: skip
 GREY_HAIR = torch.tensor([(0.40, 0.39, 0.38), (0.62, 0.61, 0.60), (0.86, 0.85, 0.83)])
 IRIS_COLOURS = torch.tensor([
     (0.20, 0.12, 0.08), (0.32, 0.20, 0.11), (0.42, 0.32, 0.17), (0.38, 0.43, 0.28), (0.37, 0.50, 0.62),
@@ -89,7 +82,7 @@ def default_palette() -> Palette:
         "lip": (0.72, 0.38, 0.36), "eye_paint": (0.4, 0.3, 0.3),
     }  # fmt: skip
     strengths = {
-        "lip_strength": 0.4, "eye_paint_strength": 0.0, "brow_strength": 0.8, "lash_strength": 0.75, "blush": 0.35,
+        "lip_strength": 0.7, "eye_paint_strength": 0.0, "brow_strength": 0.8, "lash_strength": 0.75, "blush": 0.35,
         "stubble": 0.0, "scalp": 0.9, "occlusion": 0.9, "freckles": 0.0, "age": 0.15, "mottle": 0.25,
     }  # fmt: skip
     return Palette(

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from facelab.data.synthetic.draws import Draws
+from facelab.data.draws import Draws
 from facelab.data.synthetic.plates import PLATE_SIZE, plates
 
 

@@ -11,12 +11,27 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
+from facelab.data.augmentation import Augmentation
 from facelab.data.cache import Arrays, cache_folder, cached_arrays
+from facelab.data.occluders import OCCLUDERS, covered_at
 from facelab.data.sample import EXPRESSION_PARAMETERS, IDENTITY_PARAMETERS, FaceSample, landmark_box
-from facelab.data.synthetic.scene import SceneRanges, render_scene, sample_scene
+from facelab.data.synthetic.scene import Picture, SceneRanges, render_scene, sample_scene
 from facelab.face3d import MorphableModel, builtin_face
 from facelab.face3d.contour import JAW
 
+EVERYDAY = Augmentation(  # what photographs suffer
+    occlusion=0.12,
+    occluders=tuple(kind for kind in OCCLUDERS if kind != "cutout"),
+    grey=0.06,
+    saturation=(0.7, 1.15),
+    blur=0.12,
+    sigma=(0.003, 0.012),
+    motion=0.03,
+    low_resolution=0.08,
+    noise=0.02,
+    jpeg=0.3,
+    quality=(40.0, 95.0),
+)
 _CHUNK = 32
 
 
@@ -34,7 +49,9 @@ class SyntheticFaces(Dataset[FaceSample]):
         yaw: ``(low, high)`` degrees, uniform.
         jaw: ``"3d"``: jaw points keep their place on the head; ``"2d"``: they slide to the visible outline, their z is
             that of the 3D rule.
-        ranges: everything else that varies.
+        ranges: everything else that varies in the scene.
+        camera: what comes between the scene and the file: things in front of the face, blur, noise, JPEG. Its geometry
+            is not used; None leaves the pictures clean.
         folder: where to cache; ``facelab.data.cache_folder()`` if not given.
         progress: show a bar while rendering.
     Raises:
@@ -50,6 +67,7 @@ class SyntheticFaces(Dataset[FaceSample]):
         yaw: tuple[float, float] = (-90.0, 90.0),
         jaw: str = "3d",
         ranges: SceneRanges | None = None,
+        camera: Augmentation | None = EVERYDAY,
         folder: str | Path | None = None,
         progress: bool = False,
     ) -> None:
@@ -61,6 +79,7 @@ class SyntheticFaces(Dataset[FaceSample]):
         self.face = builtin_face() if face is None else face
         self.count, self.size, self.seed = count, size, seed
         self.ranges = replace(ranges or SceneRanges(), yaw=(float(yaw[0]), float(yaw[1])))
+        self.camera = camera
         self._progress = progress
         spec = {
             "images": ((count, size, size, 3), "uint8"),
@@ -84,6 +103,7 @@ class SyntheticFaces(Dataset[FaceSample]):
             "seed": self.seed,
             "face": _fingerprint(self.face),
             "ranges": asdict(self.ranges),
+            "camera": None if self.camera is None else asdict(self.camera),
         }
 
     def _render(self, arrays: Arrays) -> None:
@@ -92,7 +112,7 @@ class SyntheticFaces(Dataset[FaceSample]):
             # Always a whole chunk, also at the end: the first faces of a longer set are those of a shorter one.
             generator = _generator(self.seed, start // _CHUNK)
             scene = sample_scene(self.face, _CHUNK, self.size, self.ranges, generator)
-            picture = render_scene(self.face, scene)
+            picture = self._photographed(render_scene(self.face, scene), generator)
             drawn = {
                 "images": (picture.image * 255).round().byte().permute(0, 2, 3, 1),
                 "landmarks": picture.landmarks,
@@ -109,6 +129,13 @@ class SyntheticFaces(Dataset[FaceSample]):
                 arrays[name][start : start + kept] = values[:kept].numpy()
             bar.update(kept)
         bar.close()
+
+    def _photographed(self, picture: Picture, generator: torch.Generator) -> Picture:
+        if self.camera is None:
+            return picture
+        image, covered = self.camera.occluded(picture.image, picture.landmarks, generator)
+        visible = picture.visible & ~covered_at(covered, picture.landmarks)
+        return picture._replace(image=self.camera.photometry(image, generator).clamp(0, 1), visible=visible)
 
     def __len__(self) -> int:
         return self.count
@@ -184,7 +211,7 @@ def _fingerprint(face: MorphableModel) -> str:
 def _code_fingerprint() -> str:
     """Hash of the code that draws: pictures of an older renderer are never read back as those of a newer one."""
     package = Path(__file__).parents[2]
-    sources = sorted(
-        path for room in ("geometry", "face3d", "data/synthetic") for path in (package / room).glob("*.py")
-    )
+    rooms = ("geometry/*.py", "face3d/*.py", "data/synthetic/*.py", "data/occluder*.py", "data/photometry.py",
+             "data/augmentation.py", "data/colours.py", "data/draws.py")  # fmt: skip
+    sources = sorted(path for room in rooms for path in package.glob(room))
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facelab.data.synthetic.draws import Draws
+from facelab.data.draws import Draws
 from facelab.geometry import rasterize
 
 Array = NDArray[Any]

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from facelab.data.draws import Draws
 from facelab.data.synthetic.appearance import Palette, coats, grain_strengths, sample_palettes
 from facelab.data.synthetic.background import sample_backgrounds
 from facelab.data.synthetic.composition import compose
-from facelab.data.synthetic.draws import Draws
 from facelab.data.synthetic.light import Light, cast_shadow, sample_light, shade
 from facelab.data.synthetic.paint import lay
 from facelab.data.synthetic.wear import sample_styles

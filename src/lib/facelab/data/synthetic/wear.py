@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from facelab.data.synthetic.draws import Draws
+from facelab.data.draws import Draws
 from facelab.face3d import MorphableModel
 
 # Shares of the cuts among heads with hair; a cut that a model does not have is never drawn.
