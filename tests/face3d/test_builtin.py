@@ -14,6 +14,8 @@ from facelab.face3d.builtin_controls import EYE_CENTRE, EYEBALL_RADIUS, LANDMARK
 from facelab.markups import markup
 
 SAMPLES = 64
+BODY = ("face", "lips", "scalp", "neck", "eyes", "lid margins", "mouth", "upper teeth", "lower teeth", "tongue", "ears",
+        "clothes")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,7 @@ def test_size(face: MorphableModel) -> None:
     assert face.identity.shape[0] == 199
     assert face.expression.shape[0] >= 29
     assert face.expression_names[:4] == ("jaw_open", "smile", "blink_left", "blink_right")
-    assert 8000 <= face.mean.shape[1] <= 10500
+    assert 8000 <= face.subset(BODY).mean.shape[1] <= 10500 and face.mean.shape[1] <= 14000
     assert builtin_face() is face
 
 
@@ -85,7 +87,8 @@ def test_no_folds_in_the_mean(face: MorphableModel) -> None:
     smooth = vertex_normals(mean, face.triangles)[face.triangles].mean(dim=1)
     seen = _in_region(face, "face", "lips", "neck", "eyes", "ears", "clothes")[face.triangles].all(dim=1)
     assert bool(((facing * smooth).sum(1) > 0)[seen].all())
-    assert bool((facing.norm(dim=1) > 1e-7).all())
+    body = _in_region(face, *BODY)[face.triangles].all(dim=1)
+    assert bool((facing.norm(dim=1) > 1e-7)[body].all())
 
 
 def test_hardly_a_fold_in_samples(face: MorphableModel, sampled: tuple[Tensor, Tensor]) -> None:
@@ -93,7 +96,7 @@ def test_hardly_a_fold_in_samples(face: MorphableModel, sampled: tuple[Tensor, T
     turned = (_facing(face.vertices(*sampled), face.triangles) * mean).sum(-1) < 0
     seen = _in_region(face, "face", "lips", "neck", "ears")[face.triangles].all(dim=1)
     assert turned[:, seen].float().mean() < 5e-4
-    assert turned.float().mean() < 2e-3
+    assert turned[:, _in_region(face, *BODY)[face.triangles].all(dim=1)].float().mean() < 2e-3
 
 
 def test_neck_follows_the_open_jaw(face: MorphableModel) -> None:
@@ -156,7 +159,7 @@ def test_landmark_distances_are_human(face: MorphableModel) -> None:
 
 
 def test_masks_and_regions(face: MorphableModel) -> None:
-    for name in ("lips", "brows", "iris", "pupil", "lashes", "nostrils", "scalp", "beard", "glasses_frame"):
+    for name in ("lips", "brows", "iris", "pupil", "lashes", "nostrils", "scalp", "beard", "hair_pattern"):
         assert face.masks[name].max() > 0.6, name
     mean = face.vertices()[0]
     nose_tip = mean[face.landmarks[30]]

@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 from facelab.face3d.builtin_controls import EYE_CENTRE, Controls, builtin_controls
 from facelab.face3d.builtin_expression import EXPRESSIONS, expression_displacements, jaw_motion
 from facelab.face3d.builtin_eyelids import lift_blink, push_out, slide_along
+from facelab.face3d.builtin_hair import beard, hair
 from facelab.face3d.builtin_identity import identity_displacements
 from facelab.face3d.builtin_masks import region_of_skin, vertex_masks
 from facelab.face3d.builtin_mesh import (
@@ -22,6 +23,7 @@ from facelab.face3d.builtin_mesh import (
     mouth_edge,
 )
 from facelab.face3d.builtin_parts import Part, build_parts
+from facelab.face3d.builtin_worn import glasses, headwear
 from facelab.face3d.model import MorphableModel
 from facelab.face3d.plane_curves import smoothstep
 
@@ -40,6 +42,10 @@ PART_REGIONS = (
     "tongue",
     "ears",
     "hair",
+    "beard",
+    "glasses",
+    "lenses",
+    "cap",
     "clothes",
 )
 
@@ -70,7 +76,8 @@ def builtin_face() -> MorphableModel:
     """The built-in face: 68 landmarks, 199 identity and 33 expression modes, centimetres; cached in the process.
 
     Built from control points (``builtin_controls``), a thin-plate spline over a flat domain (``builtin_mesh``) and
-    parts for eyes, mouth, ears, hair and clothes (``builtin_parts``). Coefficients: identity in units of an
+    parts for eyes, mouth, ears and clothes (``builtin_parts``), hair (``builtin_hair``) and what is worn
+    (``builtin_worn``). Without a style the head is bald and bare. Coefficients: identity in units of an
     orthonormal basis, expression mostly from 0 (neutral) to 1. The model is on the CPU; treat it as read-only.
     """
     whole = _assemble()
@@ -78,6 +85,7 @@ def builtin_face() -> MorphableModel:
     expression = _expression_fields(whole)
     triangles, region, uv = _layout(whole)
     masks = vertex_masks(whole.mesh.points, whole.controls, whole.parts)
+    styles = _style_fields(whole)
     return MorphableModel(
         name="built-in face",
         unit="cm",
@@ -94,6 +102,8 @@ def builtin_face() -> MorphableModel:
         region_names=SKIN_REGIONS + PART_REGIONS,
         landmarks=torch.from_numpy(whole.landmarks),
         masks={name: _float(mask) for name, mask in masks.items()},
+        style=_float(np.stack(list(styles.values())).transpose(0, 2, 1)),
+        style_names=tuple(styles),
     )
 
 
@@ -114,7 +124,9 @@ def _assemble() -> _Assembly:
     weights[landmarks] = np.eye(len(controls.points))[:68]
     skin = push_out(weights @ controls.points)
     parts = build_parts(controls, spline, skin, (loops[0], loops[1]), loops[2])
-    return _Assembly(controls, mesh, landmarks, skin, weights, parts)
+    grown = [hair(spline, controls.points), beard(controls, spline)]
+    worn = [*glasses(controls), headwear(spline, controls.points)]
+    return _Assembly(controls, mesh, landmarks, skin, weights, [*parts, *grown, *worn])
 
 
 def _edge_correction(domain: Array, loop: Index, change: Array, reach: float = 0.45) -> Array:
@@ -141,8 +153,8 @@ def _part_motion(part: Part, moved: Array, skin: Array) -> Array:
 
 
 def _shapes_of_parts(whole: _Assembly) -> Array:
-    """Modes (M, V, 3) that control points do not have: size and stand of the ears, volume of the hair."""
-    size, stand, volume = np.zeros((3, *whole.mean.shape))
+    """Modes (M, V, 3) that control points do not have: size and stand of the ears."""
+    size, stand = np.zeros((2, *whole.mean.shape))
     start = len(whole.skin)
     for part in whole.parts:
         rows = slice(start, start + len(part.vertices))
@@ -152,9 +164,7 @@ def _shapes_of_parts(whole: _Assembly) -> Array:
             size[rows] = 0.08 * (part.vertices - root)
             depth = np.maximum(root[:, 2:] - part.vertices[:, 2:], 0)
             stand[rows] = 0.22 * depth * np.sign(root[:, :1]) * [1, 0, 0]
-        elif part.region == "hair" and part.thickness is not None:
-            volume[rows] = 0.22 * part.thickness
-    return np.stack([size, stand, volume])
+    return np.stack([size, stand])
 
 
 def _principal_modes(fields: Array) -> tuple[Array, Array]:
@@ -182,11 +192,25 @@ def _expression_fields(whole: _Assembly) -> Array:
         skin[names.index(name)] = lift_blink(whole.skin, raw[names.index(name)], side)
     fields = [skin]
     for part in whole.parts:
-        if part.rigid:
+        if part.still:
+            fields.append(np.zeros((len(names), *part.vertices.shape)))
+        elif part.rigid:
             fields.append(np.stack([part.jaw * jaw_motion(name, part.vertices) + _gaze(name, part) for name in names]))
         else:
             fields.append(_part_motion(part, moved, skin))
     return np.concatenate(fields, axis=1)
+
+
+def _style_fields(whole: _Assembly) -> dict[str, Array]:
+    """Name to displacement (V, 3) of everything that can be worn."""
+    styles: dict[str, Array] = {}
+    start = len(whole.skin)
+    for part in whole.parts:
+        for name, displacement in part.styles.items():
+            styles[name] = np.zeros_like(whole.mean)
+            styles[name][start : start + len(part.vertices)] = displacement
+        start += len(part.vertices)
+    return styles
 
 
 def _gaze(name: str, part: Part) -> Array:

@@ -4,18 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facelab.face3d.builtin_controls import EYE_CENTRE, EYEBALL_RADIUS, Controls
+from facelab.face3d.builtin_hair import beard_cover, inside_hairline, locks
 from facelab.face3d.builtin_mesh import brow_curve, eye_edge, mouth_edge, outer_lip_outline
-from facelab.face3d.builtin_parts import Part, hair_edge, locks
+from facelab.face3d.builtin_parts import Part
 from facelab.face3d.plane_curves import distance_to_curve, signed_distance, smoothstep, spline_curve
 
 Array = NDArray[np.float64]
 
 _NASOLABIAL = np.array([(1.75, -4.3), (2.15, -5.0), (2.6, -6.0), (3.05, -7.1), (3.2, -7.8)])
-_BEARD_TOP = (
-    np.array([0.0, 1.6, 2.5, 3.3, 4.8, 7.2, 9.6, 11.2, 12.5]),  # u
-    np.array([-5.8, -5.95, -6.6, -7.5, -7.9, -7.2, -5.2, -2.0, -0.5]),  # v
-)
-_EYE_IN_DOMAIN = (3.07, -0.62)
 
 
 def _spot(domain: Array, u: float, v: float, width: float, height: float) -> Array:
@@ -30,18 +26,7 @@ def _brows(side: Array, controls: Controls) -> Array:
 
 def _beard(u: Array, v: Array, jaw_v: Array) -> Array:
     """Moustache, chin, and the jaw up to the ear."""
-    top = np.interp(u, *_BEARD_TOP)
-    return smoothstep(0.15, -0.55, v - top) * smoothstep(-2.6, -0.8, v - jaw_v) * smoothstep(13.0, 12.2, u)
-
-
-def _glasses(side: Array) -> tuple[Array, Array]:
-    """Frame with bridge and arms, and lenses."""
-    x, y = side[:, 0] - _EYE_IN_DOMAIN[0], side[:, 1] - (_EYE_IN_DOMAIN[1] - 0.25)
-    rim = (np.abs(x / 2.35) ** 3 + np.abs(y / 1.75) ** 3) ** (1 / 3)
-    frame = smoothstep(0.17, 0.07, np.abs(rim - 1.0))
-    bridge = smoothstep(0.25, 0.12, np.abs(side[:, 1] + 0.25)) * (side[:, 0] < 0.8)
-    arms = smoothstep(0.32, 0.15, np.abs(side[:, 1] - 0.05)) * (side[:, 0] > 5.3) * (side[:, 0] < 13.5)
-    return np.maximum.reduce([frame, bridge, arms]), smoothstep(1.0, 0.92, rim)
+    return smoothstep(-0.15, 0.55, beard_cover(u, v)) * smoothstep(-2.6, -0.8, v - jaw_v) * smoothstep(13.0, 12.2, u)
 
 
 def skin_masks(domain: Array, controls: Controls) -> dict[str, Array]:
@@ -56,7 +41,6 @@ def skin_masks(domain: Array, controls: Controls) -> dict[str, Array]:
     crease = spline_curve(np.array([(1.9, -0.25), (2.4, 0.16), (3.1, 0.30), (3.9, 0.18), (4.9, -0.32)]), 0.2)
     lips = smoothstep(-0.07, 0.09, signed_distance(domain, outer))
     jaw_v = np.interp(u, controls.domain[8:17, 0], controls.domain[8:17, 1])
-    frame, lens = _glasses(side)
     return {
         "lips": lips,
         "lip_line": smoothstep(0.06, 0.0, distance_to_curve(domain, inner, closed=True)),
@@ -72,21 +56,9 @@ def skin_masks(domain: Array, controls: Controls) -> dict[str, Array]:
         "smile_fold": np.exp(-0.5 * (distance_to_curve(side, _NASOLABIAL) / 0.24) ** 2),
         "cheeks": _spot(domain, 4.3, -3.6, 1.5, 1.2),
         "beard": _beard(u, v, jaw_v) * (1 - lips),
-        "scalp": smoothstep(-0.25, 0.45, _signed_hair(side)),
+        "scalp": smoothstep(-0.25, 0.45, inside_hairline(domain)),
         "neck_shadow": smoothstep(0.0, -1.3, v - jaw_v) * smoothstep(-17.5, -14.0, v) * smoothstep(14.0, 11.5, u),
-        "glasses_frame": frame,
-        "glasses_lens": lens,
     }
-
-
-def _signed_hair(side: Array) -> Array:
-    """Distance to the hairline, positive where there is hair."""
-    edge = hair_edge()
-    loop = np.concatenate(
-        [[[-1.0, edge[0, 1]]], edge, [[edge[-1, 0] + 1, edge[-1, 1]], [edge[-1, 0] + 1, 16.0], [-1.0, 16.0]]]
-    )
-    distance = distance_to_curve(side, edge)
-    return np.where(signed_distance(side, loop) > 0, distance, -distance)
 
 
 def eye_masks(vertices: Array) -> dict[str, Array]:
@@ -134,5 +106,5 @@ def region_of_skin(domain: Array, controls: Controls) -> list[str]:
     jaw = controls.domain[8:17]
     below = side[:, 1] < np.interp(side[:, 0], jaw[:, 0], jaw[:, 1]) - 0.6
     behind = side[:, 0] > jaw[-1, 0] + 0.4
-    names = np.where(lips, "lips", np.where(_signed_hair(side) > 0, "scalp", np.where(below | behind, "neck", "face")))
-    return names.tolist()
+    scalp = inside_hairline(domain) > 0
+    return np.select([lips, scalp, below | behind], ["lips", "scalp", "neck"], "face").tolist()

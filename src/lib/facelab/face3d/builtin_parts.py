@@ -1,18 +1,19 @@
-"""Parts of the built-in face that are not the sheet of skin: eyes, lid margins, mouth, teeth, ears, hair, clothes.
+"""Parts of the built-in face that are not the sheet of skin: eyes, lid margins, mouth, teeth, tongue, ears, clothes.
 
 Every part moves linearly with the control points, either by its own cardinal rows (``weights``) or by copying the
 motion of vertices of the skin (``follows``). Parts marked ``rigid`` stay on the skull (or, by ``jaw``, on the jaw) when
 the expression changes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facelab.face3d.builtin_controls import EYE_CENTRE, EYEBALL_RADIUS, Controls
-from facelab.face3d.builtin_mesh import SEAM, DomainMesh, Spline, Zone, symmetric_mesh
-from facelab.face3d.plane_curves import distance_to_curve, inside_loop, smoothstep, spline_curve
+from facelab.face3d.builtin_mesh import SEAM, Spline, Zone, symmetric_mesh
+from facelab.face3d.builtin_surface import Surface
+from facelab.face3d.plane_curves import distance_to_curve, half_curve, inside_loop, smoothstep
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -45,7 +46,9 @@ class Part:
         weights: (N, K) motion per control point, or None when the part follows skin vertices.
         follows: (N,) vertices of the skin.
         rigid: does not deform with the expression. jaw: (if rigid) share of the jaw's motion.
-        thickness: (N, 3) from the skin to the vertices of a shell, domain: (N, 2) their places in the flat domain.
+        domain: (N, 2) places in the flat domain of what lies over the skin.
+        styles: name to (N, 3), the way from where a part lies when it is off to where it is worn.
+        still: does not move with the expression.
     """
 
     region: str
@@ -56,8 +59,9 @@ class Part:
     follows: Index | None = None
     rigid: bool = False
     jaw: float = 0.0
-    thickness: Array | None = None
     domain: Array | None = None
+    styles: dict[str, Array] = field(default_factory=dict)
+    still: bool = False
 
 
 def build_parts(
@@ -72,7 +76,6 @@ def build_parts(
         *teeth(cardinal),
         tongue(cardinal),
         *ears(spline),
-        hair(spline, controls.points),
         clothes(spline, controls.points),
     ]
 
@@ -223,8 +226,8 @@ def ears(spline: Spline) -> list[Part]:
     front = smoothstep(0.2, -0.7, back) * (1 - 0.6 * smoothstep(0.3, 0.9, up))
     flat = np.where(height > 0, (1 - 0.8 * front) * (1 - 0.5 * lobe), 1.0)
     tragus = 0.42 * np.exp(-(((around - 1.08 * np.pi) / 0.4) ** 2)) * np.exp(-(((share - 0.62) / 0.16) ** 2))
-    stand = 0.28 * np.clip(back, -0.25, 1) * share * width  # farther from the head at the back
-    away = height * flat + tragus + stand + 0.1 * lobe
+    stand = 0.16 * np.clip(back, -0.25, 1) * share * width  # farther from the head at the back
+    away = 0.85 * height * flat + tragus + stand + 0.1 * lobe
     local = np.stack([away, share * EAR_HALF_HEIGHT * up + 0 * away, -share * width * back], axis=-1)
     tilt = np.deg2rad(12.0)
     turn = np.array([[1, 0, 0], [0, np.cos(tilt), np.sin(tilt)], [0, -np.sin(tilt), np.cos(tilt)]])
@@ -239,27 +242,9 @@ def ears(spline: Spline) -> list[Part]:
     return [part, _mirrored(part, mirrored)]
 
 
-# Edge of the hair in the domain, x > 0, from the middle of the forehead round the ear to the nape.
-HAIRLINE = np.array([
-    (0.0, 6.9), (2.2, 6.95), (4.6, 6.5), (6.6, 5.6), (7.9, 4.6), (8.6, 3.2), (9.6, 2.2), (10.7, 1.4), (11.1, 0.2),
-    (11.35, -1.5), (12.6, -1.7), (13.0, -0.2), (13.4, 1.3), (14.4, 2.4), (16.0, 2.5), (17.6, 1.4), (18.8, -1.2),
-    (19.8, -4.0), (21.2, -6.3), (23.5, -7.4), (26.0, -7.7), (SEAM, -7.8),
-])  # fmt: skip
 COLLAR = np.array(
     [(0.0, -20.0), (3.5, -19.6), (7.0, -18.8), (11.0, -18.1), (16.0, -17.4), (22.0, -16.6), (SEAM, -16.4)]
 )
-
-
-def _half_curve(points: Array, step: float) -> Array:
-    """Spline through points of the side u >= 0, level where it meets its mirror image at u = 0."""
-    curve = spline_curve(np.concatenate([points[1:2] * [-1, 1], points]), step)
-    start = int(np.linalg.norm(curve - points[0], axis=1).argmin())
-    return curve[start:]
-
-
-def hair_edge() -> Array:
-    """The hairline of the side u >= 0 as a fine polyline (N, 2)."""
-    return _half_curve(HAIRLINE, 0.4)
 
 
 def _beyond(edge: Array, v: float) -> Array:
@@ -268,67 +253,13 @@ def _beyond(edge: Array, v: float) -> Array:
     return np.concatenate([[[-1.0, edge[0, 1]]], edge, [[right, edge[-1, 1]], [right, v], [-1.0, v]]])
 
 
-def _thickness_of_hair(domain: Array) -> Array:
-    """Height (N,) of the hair over the skin in cm: thin at its edge and at the nape, full at the top."""
-    side = np.stack([np.abs(domain[:, 0]), domain[:, 1]], axis=1)
-    distance = distance_to_curve(side, hair_edge())
-    full = 0.62 + 0.75 * smoothstep(4.0, 10.5, side[:, 1]) - 0.42 * smoothstep(0.0, -6.5, side[:, 1])
-    temples = 1 - 0.35 * smoothstep(8.0, 11.5, side[:, 0]) * smoothstep(7.0, 3.0, side[:, 1])
-    rise = smoothstep(-0.3, 1.9, distance)
-    return -0.12 + (0.12 + full * temples) * rise
-
-
-def locks(domain: Array) -> Array:
-    """A fixed pattern of locks in [-1, 1], symmetric in u: sums of waves across the direction of the hair."""
-    u, v = np.abs(domain[:, 0]), domain[:, 1]
-    wave = (
-        np.sin(2.1 * u + 0.9 * np.sin(0.5 * v))
-        + 0.8 * np.sin(3.7 * u - 0.45 * v + 1.3)
-        + 0.6 * np.sin(1.3 * u + 1.1 * v)
-    )
-    return wave / 2.4
-
-
-def hair(spline: Spline, points: Array) -> Part:
-    """The shell of hair (a short cut) over the scalp; ``points`` are the controls (K, 3)."""
-    edge = hair_edge()
-    loop = _beyond(edge, 16.0)
-    zones = (Zone(0.85, 14.5, -9.0, 15.0), Zone(1.0, SEAM, -9.0, 15.0))
-    mesh = symmetric_mesh(edge, zones, lambda where: inside_loop(where, loop))
-    height = _thickness_of_hair(mesh.points)
-    return _shell("hair", spline, points, mesh, height * (1 + 0.07 * locks(mesh.points)))
-
-
 def clothes(spline: Spline, points: Array) -> Part:
     """A round collar and the shoulders."""
-    edge = _half_curve(COLLAR, 1.2)
+    edge = half_curve(COLLAR, 1.2)
     loop = _beyond(edge, -28.0)
     mesh = symmetric_mesh(edge, (Zone(1.3, SEAM, -27.0, -16.0),), lambda where: inside_loop(where, loop))
     side = np.stack([np.abs(mesh.points[:, 0]), mesh.points[:, 1]], axis=1)
-    return _shell("clothes", spline, points, mesh, 0.12 + 0.2 * smoothstep(0, 0.8, distance_to_curve(side, edge)))
-
-
-def _shell(region: str, spline: Spline, points: Array, mesh: DomainMesh, height: Array) -> Part:
-    """A sheet that lies ``height`` above the spline surface, measured along the normal of the mean face."""
-    weights = spline.lift(mesh.points)
-    step = 0.05
-    along_u = (spline.lift(mesh.points + [step, 0]) - spline.lift(mesh.points - [step, 0])) @ points
-    along_v = (spline.lift(mesh.points + [0, step]) - spline.lift(mesh.points - [0, step])) @ points
-    normal = np.cross(along_u, along_v)
-    length = np.linalg.norm(normal, axis=1, keepdims=True)
-    upward = np.array([0.0, 1.0, 0.0])
-    normal = np.where(length > 1e-6, normal / np.maximum(length, 1e-6), upward)
-    crown = smoothstep(13.0, 15.0, mesh.points[:, 1])[:, None]  # the domain is singular at the crown
-    normal = normal * (1 - crown) + upward * crown
-    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    skin = Surface.under(mesh.points, spline, points)
+    place = skin.raised(0.12 + 0.2 * smoothstep(0, 0.8, distance_to_curve(side, edge)))
     uv = (mesh.points - mesh.points.min(axis=0)) / np.ptp(mesh.points, axis=0)
-    thickness = height[:, None] * normal
-    return Part(
-        region,
-        weights @ points + thickness,
-        mesh.triangles,
-        uv,
-        weights,
-        thickness=thickness,
-        domain=mesh.points,
-    )
+    return Part("clothes", place, mesh.triangles, uv, skin.weights, domain=mesh.points)

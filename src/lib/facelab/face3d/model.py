@@ -162,6 +162,18 @@ class MorphableModel:
             expression[:, right] = torch.where(even[:, 0], expression[:, left], expression[:, right])
         return identity.to(self.mean), expression.to(self.mean)
 
+    def wearing(self, *names: str) -> Tensor:
+        """Coefficients ``(Ks,)`` of :attr:`style` that put these on.
+
+        Raises:
+            ValueError: on a name that the model does not have.
+        """
+        unknown = [name for name in names if name not in self.style_names]
+        if unknown:
+            have = ", ".join(self.style_names) or "none"
+            raise ValueError(f"styles: expected some of {have}; got {', '.join(unknown)}")
+        return torch.tensor([float(name in names) for name in self.style_names], device=self.mean.device)
+
     def _paired_modes(self) -> list[tuple[int, int]]:
         place = {name: index for index, name in enumerate(self.expression_names)}
         rights = [name for name in place if name.endswith("_right")]

@@ -60,3 +60,10 @@ def smoothstep(low: float, high: float, value: Array) -> Array:
     """0 below ``low``, 1 above ``high``, a cubic with flat ends between; ``low > high`` turns it round."""
     t = np.clip((value - low) / (high - low), 0.0, 1.0)
     return t * t * (3 - 2 * t)
+
+
+def half_curve(points: Array, step: float) -> Array:
+    """Spline through points of the side u >= 0, level where it meets its mirror image at u = 0."""
+    curve = spline_curve(np.concatenate([points[1:2] * [-1, 1], points]), step)
+    start = int(np.linalg.norm(curve - points[0], axis=1).argmin())
+    return curve[start:]

@@ -169,7 +169,8 @@ def render_scene(model: MorphableModel, scene: Scene) -> Picture:
     normals = vertex_normals(turned, model.triangles)
     lit = cast_shadow(turned, model.triangles, scene.light.direction)
     albedo = lay(model, coats(scene.palette))
-    colours = _expose(model, shade(albedo, normals, scene.light, lit, _gloss(model)), albedo, scene.light)
+    colours = shade(albedo, normals, scene.light, lit, _gloss(model))
+    colours = _expose(colours, albedo, normals, _face_vertices(model), scene.light)
     fine = torch.cat([(points[..., :2] + 0.5) * _FINE - 0.5, points[..., 2:]], 2)
     raster = rasterize(fine, model.triangles, _FINE * size, _FINE * size)
     image = compose(model, raster, colours, scene.background, grain_strengths(scene.palette)).clamp(0, 1)
@@ -192,15 +193,16 @@ def _face_vertices(model: MorphableModel) -> Tensor:
     return (chosen if len(chosen) else torch.arange(len(model.region), device=model.region.device))[::8]
 
 
-def _expose(model: MorphableModel, colours: Tensor, albedo: Tensor, light: Light) -> Tensor:
+def _expose(colours: Tensor, albedo: Tensor, normals: Tensor, face: Tensor, light: Light) -> Tensor:
     """Colours as a camera stores them: the skin gets its wanted mean brightness, highlights bend before they clip.
 
-    Dark skin stays darker than light skin, but no face is exposed into blackness.
+    What counts is the skin that the camera sees, by its share of the picture. Dark skin stays darker than light skin,
+    but no face is exposed into blackness.
     """
-    face = _face_vertices(model)
-    tone = albedo[:, face].mean((1, 2))
-    wanted = light.exposure * (0.45 + 0.55 * tone / 0.6)
-    gain = wanted / colours[:, face].mean((1, 2)).clamp_min(1e-3)
+    seen = normals[:, face, 2].clamp_min(0) + 1e-3
+    seen = seen / seen.sum(1, keepdim=True)
+    tone, lit = ((values[:, face].mean(2) * seen).sum(1) for values in (albedo, colours))
+    gain = light.exposure * (0.45 + 0.55 * tone / 0.6) / lit.clamp_min(1e-3)
     exposed = colours * gain[:, None, None]
     return exposed / (1 + exposed.square().square()).sqrt().sqrt()
 

@@ -12,57 +12,69 @@ _CUTS = {
     "hair_long": 2.6, "hair_tied": 1.2, "hair_receding": 0.8,
 }  # fmt: skip
 _BALD = 0.07
-# Amounts of what comes on top: chance, lowest and highest coefficient.
-_EXTRAS = {
-    "fringe": (0.25, 0.5, 1.0), "beard_full": (0.16, 0.4, 1.2), "moustache": (0.10, 0.5, 1.0),
-    "mask": (0.03, 1.0, 1.0),
-}  # fmt: skip
+_FRINGES = (("fringe", 0.13), ("fringe_swept", 0.13))
+_FRINGED = ("hair_short", "hair_bob", "hair_long", "hair_tied", "hair_curly")  # cuts that a fringe goes with
+# Beards: chance, lowest and highest coefficient.
+_BEARDS = {"beard_full": (0.15, 0.4, 1.15), "moustache": (0.08, 0.6, 1.1)}
 _HEADWEAR = (("cap", 0.06), ("beanie", 0.03))
-_GLASSES = (("glasses_round", 0.09), ("glasses_square", 0.12))
+_UNDER_HEADWEAR = ("hair_short", "hair_crew", "hair_bob", "hair_long", "hair_receding")  # cuts that fit below
+_GLASSES = (("round", 0.09), ("square", 0.12))
 _SUNGLASSES = 0.35  # of the glasses
-_FACIAL_HAIR = ("beard_full", "moustache")
+_LOCKS = ("hair_bob", "hair_long", "hair_tied")  # cuts without a beard
 
 
 def sample_styles(model: MorphableModel, draws: Draws) -> Tensor:
     """Coefficients ``(B, Ks)`` of ``model.style``: one cut of hair (or none), and at times glasses, a cap, a beard."""
-    place = {name: column for column, name in enumerate(model.style_names)}
-    styles = torch.zeros(draws.count, len(place))
-    _put_on_hair(styles, place, draws)
-    for name, (chance, low, high) in _EXTRAS.items():
-        _put_on(styles, place, name, draws.some(chance, low, high))
-    long_hair = sum((styles[:, place[name]] for name in ("hair_bob", "hair_long") if name in place), torch.zeros(()))
-    for name in _FACIAL_HAIR:
-        if name in place:
-            styles[:, place[name]] *= long_hair < 0.5
-    one = draws.uniform(0, 1)
-    low = 0.0
-    for name, share in _HEADWEAR:
-        _put_on(styles, place, name, ((one >= low) & (one < low + share)).float())
-        low += share
-    _put_on_glasses(styles, place, draws)
-    return styles
+    worn = _Wardrobe(model, draws.count)
+    _put_on_hair(worn, draws)
+    fringed = worn.any_of(_FRINGED)
+    for name, chosen in _one_at_most(_FRINGES, draws):
+        worn.put_on(name, chosen & fringed)
+    beardless = worn.any_of(_LOCKS)
+    for name, (chance, low, high) in _BEARDS.items():
+        worn.put_on(name, draws.some(chance, low, high) * ~beardless)
+    fits, bulky = worn.any_of(_UNDER_HEADWEAR), worn.amount("hair_volume") > 0
+    for name, chosen in _one_at_most(_HEADWEAR, draws):
+        worn.put_on(name, chosen & fits & ~bulky)
+    dark = draws.chance(_SUNGLASSES)
+    for shape, chosen in _one_at_most(_GLASSES, draws):
+        worn.put_on(f"glasses_{shape}", chosen)
+        worn.put_on(f"lenses_{shape}", chosen & dark)
+    return worn.styles
 
 
-def _put_on(styles: Tensor, place: dict[str, int], name: str, amount: Tensor) -> None:
-    if name in place:
-        styles[:, place[name]] = amount
+class _Wardrobe:
+    """Styles being chosen; what a model does not have is passed over."""
+
+    def __init__(self, model: MorphableModel, count: int) -> None:
+        self.place = {name: column for column, name in enumerate(model.style_names)}
+        self.styles = torch.zeros(count, len(self.place))
+
+    def put_on(self, name: str, amount: Tensor) -> None:
+        if name in self.place:
+            self.styles[:, self.place[name]] = amount.float()
+
+    def amount(self, name: str) -> Tensor:
+        """``(B,)``, zero for what the model does not have."""
+        return self.styles[:, self.place[name]] if name in self.place else torch.zeros(len(self.styles))
+
+    def any_of(self, names: tuple[str, ...]) -> Tensor:
+        """``(B,)`` bool."""
+        return torch.stack([self.amount(name) > 0 for name in names]).any(0)
 
 
-def _put_on_hair(styles: Tensor, place: dict[str, int], draws: Draws) -> None:
-    cuts = {name: share for name, share in _CUTS.items() if name in place} or {"": 1.0}
-    cut = draws.one_of(tuple(cuts.values()))
-    bald = draws.chance(_BALD)
+def _put_on_hair(worn: _Wardrobe, draws: Draws) -> None:
+    cuts = {name: share for name, share in _CUTS.items() if name in worn.place} or {"": 1.0}
+    cut, bald = draws.one_of(tuple(cuts.values())), draws.chance(_BALD)
     for number, name in enumerate(cuts):
-        _put_on(styles, place, name, ((cut == number) & ~bald).float())
-    _put_on(styles, place, "hair_volume", ~bald * draws.normal().clamp(-1.5, 1.5))
+        worn.put_on(name, (cut == number) & ~bald)
+    worn.put_on("hair_volume", ~bald * draws.normal().clamp(-0.6, 1.5))
 
 
-def _put_on_glasses(styles: Tensor, place: dict[str, int], draws: Draws) -> None:
-    one, worn = draws.uniform(0, 1), torch.zeros(draws.count)
-    low = 0.0
-    for name, share in _GLASSES:
-        chosen = ((one >= low) & (one < low + share)).float()
+def _one_at_most(shares: tuple[tuple[str, float], ...], draws: Draws) -> list[tuple[str, Tensor]]:
+    """Each name with ``(B,)`` bool; no two are chosen at once."""
+    one, low, chosen = draws.uniform(0, 1), 0.0, []
+    for name, share in shares:
+        chosen.append((name, (one >= low) & (one < low + share)))
         low += share
-        _put_on(styles, place, name, chosen)
-        worn = worn + chosen
-    _put_on(styles, place, "lenses", worn * draws.chance(_SUNGLASSES))
+    return chosen
