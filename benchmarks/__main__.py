@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator
 
 import torch
 
+from benchmarks import rendering
 from facelab.data import SyntheticFaces, decode_heatmaps, encode_heatmaps
-from facelab.face3d import builtin_face
-from facelab.geometry import WeakPerspective, rasterize
 from facelab.losses import stacked_heatmap_l2
 from facelab.metrics import nme
 from facelab.models import FAN
@@ -32,18 +31,8 @@ def milliseconds(run: Callable[[], object]) -> float:
     return statistics.median(times)
 
 
-def rendering() -> Iterator[tuple[str, float]]:
-    """The rasteriser on the built-in face, and whole samples rendered into a new cache."""
-    face = builtin_face()
-    vertices = face.vertices()
-    extent = float((vertices.amax(1) - vertices.amin(1)).max())
-    for size in (64, 128, 256):
-        scale, centre = torch.tensor([0.8 * size / extent]), torch.full((1, 2), size / 2)
-        points = WeakPerspective(scale, torch.eye(3)[None], centre).project(vertices)
-        yield (
-            f"rasterise {len(face.triangles)} triangles at {size} px",
-            milliseconds(lambda points=points, size=size: rasterize(points, face.triangles, size, size)),
-        )
+def samples() -> Iterator[tuple[str, float]]:
+    """Whole samples rendered into a new cache."""
     for size in (64, 128):
         with tempfile.TemporaryDirectory() as folder:
             started = time.perf_counter()
@@ -84,7 +73,9 @@ def networks() -> Iterator[tuple[str, float]]:
 def main() -> None:
     """Prints the machine, then each part's time as soon as it is known."""
     print(f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, median of {REPEATS}")
-    for part in (rendering, heatmaps, networks):
+    for line in rendering.report():
+        print(line, flush=True)
+    for part in (samples, heatmaps, networks):
         for name, time_ms in part():
             print(f"{name:55s} {time_ms:9.2f} ms", flush=True)
 
