@@ -26,9 +26,38 @@ def test_image_y_points_down_and_z_to_the_viewer() -> None:
     assert projected.tolist() == [[[12.0, 14.0, 8.0]]]
 
 
+def test_depth_is_shifted_when_the_camera_says_so() -> None:
+    flat = WeakPerspective(torch.tensor([2.0]), torch.eye(3)[None], torch.tensor([[10.0, 20.0]]))
+    deep = WeakPerspective(flat.scale, flat.rotation, torch.tensor([[10.0, 20.0, 5.0]]))
+    points = torch.randn(1, 4, 3, generator=torch.Generator().manual_seed(3))
+    shift = torch.tensor([0.0, 0.0, 5.0]).expand(1, 4, 3)
+    torch.testing.assert_close(deep.project(points) - flat.project(points), shift)
+    assert deep.matrix()[0, :, 3].tolist() == [10, 20, 5]
+
+
 def test_camera_names_the_wrong_field() -> None:
-    with pytest.raises(ValueError, match=r"camera translation: expected shape \(1, 2\), got \(1, 3\)"):
-        WeakPerspective(torch.ones(1), torch.eye(3)[None], torch.zeros(1, 3))
+    with pytest.raises(ValueError, match=r"camera translation: expected shape \(1, 2\) or \(1, 3\), got \(1, 4\)"):
+        WeakPerspective(torch.ones(1), torch.eye(3)[None], torch.zeros(1, 4))
+    with pytest.raises(ValueError, match=r"camera matrix: expected shape \(B, 3, 4\)"):
+        WeakPerspective.from_matrix(torch.zeros(3, 4))
+
+
+def test_a_matrix_gives_its_camera_back() -> None:
+    camera = _camera()
+    found = WeakPerspective.from_matrix(camera.matrix())
+    torch.testing.assert_close(found.scale, camera.scale)
+    torch.testing.assert_close(found.rotation, camera.rotation)
+    torch.testing.assert_close(found.translation[:, :2], camera.translation)
+
+
+def test_any_matrix_gives_a_rotation_and_gradients() -> None:
+    matrix = torch.randn(5, 3, 4, generator=torch.Generator().manual_seed(4), requires_grad=True)
+    found = WeakPerspective.from_matrix(matrix)
+    eye = torch.eye(3).expand(5, 3, 3)
+    torch.testing.assert_close(found.rotation @ found.rotation.transpose(1, 2), eye, atol=1e-5, rtol=0)
+    torch.testing.assert_close(torch.det(found.rotation), torch.ones(5))
+    found.matrix().square().sum().backward()
+    assert matrix.grad is not None and bool(torch.isfinite(matrix.grad).all())
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])

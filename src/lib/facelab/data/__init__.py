@@ -12,11 +12,13 @@ from facelab.data.heatmaps import (
 )
 from facelab.data.images import read_image
 from facelab.data.occluders import OCCLUDERS, occlude
+from facelab.data.readers import DATA_SETS, open_dataset
 from facelab.data.sample import FaceSample, landmark_box
 from facelab.data.synthetic import SceneRanges, SyntheticFaces
 
 __all__ = [
     "CROPS",
+    "DATA_SETS",
     "DECODERS",
     "OCCLUDERS",
     "PRESETS",
@@ -32,6 +34,7 @@ __all__ = [
     "encode_heatmaps",
     "landmark_box",
     "occlude",
+    "open_dataset",
     "preset",
     "read_image",
     "to_heatmap_pixels",

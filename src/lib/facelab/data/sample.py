@@ -53,5 +53,7 @@ class FaceSample:
 
 
 def landmark_box(landmarks: Tensor) -> Tensor:
-    """Tight boxes ``(..., 4)`` (x0, y0, x1, y1) of landmarks ``(..., L, 2 or 3)``."""
-    return torch.cat([landmarks[..., :2].amin(-2), landmarks[..., :2].amax(-2)], -1)
+    """Tight boxes ``(..., 4)`` (x0, y0, x1, y1) of landmarks ``(..., L, 2 or 3)``; missing ones (NaN) do not count."""
+    points = landmarks[..., :2]
+    low, high = points.nan_to_num(torch.inf).amin(-2), points.nan_to_num(-torch.inf).amax(-2)
+    return torch.cat([low, high], -1)

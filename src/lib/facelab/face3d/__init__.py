@@ -1,8 +1,23 @@
-"""The morphable face: the model, the face that ships with the library, and meshes to files."""
+"""Morphable faces: the model, the face that ships with the library, readers of others, and meshes to files."""
 
+from facelab.face3d.bfm import read_bfm
 from facelab.face3d.builtin import builtin_face
+from facelab.face3d.dressing import dress
+from facelab.face3d.ict_facekit import get_ict_facekit, read_ict_facekit
 from facelab.face3d.mesh_files import write_obj, write_ply
 from facelab.face3d.model import MorphableModel
 from facelab.face3d.normals import vertex_normals
+from facelab.face3d.parameters import ParameterStatistics
 
-__all__ = ["MorphableModel", "builtin_face", "vertex_normals", "write_obj", "write_ply"]
+__all__ = [
+    "MorphableModel",
+    "ParameterStatistics",
+    "builtin_face",
+    "dress",
+    "get_ict_facekit",
+    "read_bfm",
+    "read_ict_facekit",
+    "vertex_normals",
+    "write_obj",
+    "write_ply",
+]

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from facelab.markups import markup
+from facelab.markups import markup, names
 
 
 def _bbox_size(target: Tensor) -> Tensor:
@@ -14,10 +14,11 @@ def _bbox_size(target: Tensor) -> Tensor:
 
 def _interocular(target: Tensor) -> Tensor:
     """``(N,)`` the distance of the outer eye corners, in as many dimensions as the target has."""
-    names = {68: "68"}
-    if target.shape[1] not in names:
-        raise ValueError(f"interocular: expected 68 landmarks, got {target.shape[1]}")
-    left, right = markup(names[target.shape[1]]).outer_eye_corners
+    by_length = {markup(name).points: markup(name) for name in names()}
+    if target.shape[1] not in by_length:
+        lengths = ", ".join(map(str, sorted(by_length)))
+        raise ValueError(f"interocular: expected one of {lengths} landmarks, got {target.shape[1]}")
+    left, right = by_length[target.shape[1]].outer_eye_corners
     return (target[:, left] - target[:, right]).norm(dim=1)
 
 

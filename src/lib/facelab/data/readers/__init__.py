@@ -1,5 +1,7 @@
-"""Real data sets, one file each."""
+"""Readers of the real data sets; :func:`open_dataset` finds them by name."""
 
 from facelab.data.readers.aflw2000_3d import AFLW2000
+from facelab.data.readers.base import FaceFiles
+from facelab.data.readers.registry import DATA_SETS, DataSet, open_dataset, options_of
 
-__all__ = ["AFLW2000"]
+__all__ = ["AFLW2000", "DATA_SETS", "DataSet", "FaceFiles", "open_dataset", "options_of"]

@@ -1,86 +1,79 @@
-"""AFLW2000-3D: 2,000 photographs of AFLW with a fitted 3D face model (Zhu et al. 2016)."""
+"""AFLW2000-3D: 2,000 photographs of AFLW with a fitted 3D face model (Zhu et al. 2016), and their re-annotation."""
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import scipy.io
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from facelab.data.images import read_image
-from facelab.data.sample import EXPRESSION_PARAMETERS, IDENTITY_PARAMETERS, FaceSample, landmark_box
-from facelab.geometry import rotation_matrix
+from facelab.data.readers.base import FaceFiles, Label, Pair, by_stem, check_points, pictures_in
+from facelab.data.readers.matlab import read_matlab
+from facelab.data.sample import EXPRESSION_PARAMETERS, IDENTITY_PARAMETERS
+from facelab.face3d.parameters import camera_from_pose_para, pack
 
-_FIELDS = {"pt3d_68": (3, 68), "Pose_Para": (1, 7), "Shape_Para": (199, 1), "Exp_Para": (29, 1)}
+SIDE = 450  # of the pictures of 300W-LP and AFLW2000-3D
+MODEL_FIELDS = {"Pose_Para": (1, 7), "Shape_Para": (199, 1), "Exp_Para": (29, 1)}
 
 
-class AFLW2000(Dataset[FaceSample]):
+class AFLW2000(FaceFiles[Pair]):
     """The pictures ``<name>.jpg`` of a folder with the labels ``<name>.mat`` beside them, in the order of their names.
 
     Landmarks are the 68 projected 3D points (``pt3d_68``). The files count pixels from 1; here the centre of the first
     is 0. ``pose`` is the fitted pitch, yaw and roll; ``parameters`` is the fitted camera in our pixels and the first 40
     and 10 coefficients of the Basel Face Model, which is not part of the data set. Every landmark is marked visible:
-    the set does not say which are.
+    the set does not say which are. Checked on real files.
 
     Args:
         folder: the one with the ``.mat`` files in it.
-    Raises:
-        FileNotFoundError: if there is no such folder, no label in it, or a label without its picture.
-        ValueError: on reading a sample whose file is damaged or lacks a field.
+        labels: ``"original"``, or a folder with the re-annotation of LS3D-W (one ``<name>.t7``, ``.npy``, ``.pts`` or
+            ``.mat`` a picture): its 2D landmarks then replace the fitted ones, pose and parameters stay.
+        strict: see :class:`~facelab.data.readers.base.FaceFiles`.
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
-        if not self.folder.is_dir():
-            raise FileNotFoundError(f"{self.folder}: no such folder; expected that of AFLW2000-3D")
-        self.labels = sorted(self.folder.glob("*.mat"))
-        if not self.labels:
-            raise FileNotFoundError(f"{self.folder}: expected files <name>.jpg and <name>.mat, found no .mat")
-        for label in self.labels:
-            if not label.with_suffix(".jpg").is_file():
-                raise FileNotFoundError(f"{label.with_suffix('.jpg')}: no picture for {label.name}")
+    name = "AFLW2000-3D"
+    layout = "files <name>.jpg and <name>.mat side by side (folder AFLW2000)"
+    sign = "image*.mat"
 
-    def __len__(self) -> int:
-        return len(self.labels)
+    def __init__(self, folder: str | Path, labels: str | Path = "original", strict: bool = True) -> None:
+        self._other = None if labels == "original" else Path(labels)
+        if self._other is not None and not self._other.is_dir():
+            raise FileNotFoundError(f"{self._other}: labels: expected 'original' or the folder of the re-annotation")
+        super().__init__(folder, strict)
 
-    def __getitem__(self, index: int) -> FaceSample:
-        path = self.labels[index]
-        fields = _read_fields(path)
-        image = read_image(path.with_suffix(".jpg"))
+    def _entries(self) -> list[Pair]:
+        pictures = [path for path in pictures_in(self.folder) if path.suffix.lower() in (".jpg", ".png")]
+        labels = list(self.folder.glob("*.mat"))
+        if not labels:
+            raise self._nothing_found()
+        return self._pairs(by_stem(pictures, self.folder), by_stem(labels, self.folder))
+
+    def _label(self, entry: Pair) -> Label:
+        fields = read_matlab(entry.label, {"pt3d_68": (3, 68), **MODEL_FIELDS})
         landmarks = fields["pt3d_68"].T - torch.tensor([1.0, 1.0, 0.0])
-        pose = fields["Pose_Para"][0]
-        coefficients = [fields["Shape_Para"][:IDENTITY_PARAMETERS, 0], fields["Exp_Para"][:EXPRESSION_PARAMETERS, 0]]
-        return FaceSample(
-            image=image,
-            landmarks=landmarks,
-            visible=torch.ones(len(landmarks), dtype=torch.bool),
-            box=landmark_box(landmarks),
-            pose=pose[:3],
-            parameters=torch.cat([_camera(pose, image.shape[1]).flatten(), *coefficients]),
-            name=path.stem,
-            markup="68",
+        if self._other is not None:
+            landmarks = self._reannotated(entry.name)
+        check_points(landmarks, 68, entry.label, (SIDE, SIDE))
+        pose, parameters = model_label(fields)
+        return Label(landmarks, pose=pose, parameters=parameters)
+
+    def _reannotated(self, name: str) -> Tensor:
+        from facelab.data.readers.ls3dw import read_points
+
+        assert self._other is not None
+        found = sorted(
+            path for path in self._other.rglob(f"{name}.*") if path.suffix in (".t7", ".npy", ".pts", ".mat")
         )
+        if not found:
+            raise FileNotFoundError(f"{self._other}: no re-annotation {name}.t7, .npy, .pts or .mat")
+        return read_points(found[0])
+
+    def _image(self, entry: Pair) -> Path:
+        return entry.picture
 
 
-def _camera(pose: Tensor, height: int) -> Tensor:
-    """``(3, 4)`` from the file's pitch, yaw, roll, tx, ty, tz, scale: y points down here, and both axes start at 0."""
-    flip = torch.tensor([1.0, -1.0, 1.0])
-    shift = pose[3:6] * flip + torch.tensor([-1.0, float(height), 0.0])
-    return torch.cat([pose[6] * flip[:, None] * rotation_matrix(*pose[:3]), shift[:, None]], 1)
-
-
-def _read_fields(path: Path) -> dict[str, Tensor]:
-    try:
-        content: dict[str, Any] = scipy.io.loadmat(path, variable_names=list(_FIELDS))
-    except Exception as error:  # a damaged file makes the parser fail in many ways
-        raise ValueError(f"{path}: expected a whole MATLAB 5 file: {error}") from error
-    fields = {}
-    for name, shape in _FIELDS.items():
-        value = content.get(name)
-        if value is None or np.shape(value) != shape or not np.isfinite(np.asarray(value, np.float64)).all():
-            found = "nothing" if value is None else f"shape {np.shape(value)}"
-            raise ValueError(f"{path}: field {name}: expected finite numbers of shape {shape}, found {found}")
-        fields[name] = torch.from_numpy(np.asarray(value, np.float32))
-    return fields
+def model_label(fields: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Pose ``(3,)`` and the 62 parameters of a file of 300W-LP or AFLW2000-3D, in our pixels."""
+    pose = fields["Pose_Para"]
+    camera = camera_from_pose_para(pose, SIDE)
+    identity, expression = fields["Shape_Para"].T, fields["Exp_Para"].T
+    parameters = pack(camera, identity[:, :IDENTITY_PARAMETERS], expression[:, :EXPRESSION_PARAMETERS])
+    return pose[0, :3], parameters[0]

@@ -1,0 +1,118 @@
+"""Torch7 binary files (``.t7``): tensors, tables, numbers and text, by a small strict parser.
+
+Every size is checked against the bytes that are left before anything is made, nesting is bounded, and nothing is ever
+run: functions and classes other than tensors are refused. Layout: torch7's ``File.lua``, binary mode, little-endian.
+"""
+
+import math
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_LARGEST = 64 * 2**20  # bytes
+_DEEPEST = 16
+_NIL, _NUMBER, _STRING, _TABLE, _TORCH, _BOOLEAN = range(6)
+_STORED = {
+    "Double": "<f8", "Float": "<f4", "Long": "<i8", "Int": "<i4", "Short": "<i2", "Char": "<i1", "Byte": "<u1",
+}  # fmt: skip
+
+
+def read_t7(path: Path) -> Any:
+    """What a file holds: an array for a tensor, a dict for a table, or a number, text, bool or None.
+
+    Raises:
+        FileNotFoundError: if there is none. ValueError: on anything damaged or not admitted, naming the file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such label file")
+    if path.stat().st_size > _LARGEST:
+        raise ValueError(f"{path}: expected a .t7 file below {_LARGEST} bytes, found {path.stat().st_size}")
+    try:
+        return _Parser(path.read_bytes()).value(0)
+    except (ValueError, struct.error, OverflowError) as error:
+        raise ValueError(f"{path}: expected a whole Torch7 binary file with tensors: {error}") from error
+
+
+class _Parser:
+    def __init__(self, content: bytes) -> None:
+        self.content, self.place = content, 0
+        self.seen: dict[int, Any] = {}
+
+    def _take(self, count: int) -> bytes:
+        if count < 0 or count > len(self.content) - self.place:
+            raise ValueError(f"{count} bytes are announced, {len(self.content) - self.place} are left")
+        self.place += count
+        return self.content[self.place - count : self.place]
+
+    def _int(self) -> int:
+        return int(struct.unpack("<i", self._take(4))[0])
+
+    def _longs(self, count: int) -> list[int]:
+        return list(struct.unpack(f"<{count}q", self._take(8 * count)))
+
+    def _text(self) -> str:
+        return self._take(self._int()).decode("latin-1")
+
+    def value(self, depth: int) -> Any:
+        if depth > _DEEPEST:
+            raise ValueError(f"objects nested more than {_DEEPEST} deep")
+        kind = self._int()
+        if kind == _NIL:
+            return None
+        if kind == _NUMBER:
+            return float(struct.unpack("<d", self._take(8))[0])
+        if kind == _STRING:
+            return self._text()
+        if kind == _BOOLEAN:
+            return self._int() != 0
+        if kind not in (_TABLE, _TORCH):
+            raise ValueError(f"an object of type {kind}: functions and the like are not read")
+        index = self._int()
+        if index not in self.seen:
+            self.seen[index] = None  # an object that holds itself reads as None there
+            self.seen[index] = self._table(depth) if kind == _TABLE else self._tensor(depth)
+        return self.seen[index]
+
+    def _table(self, depth: int) -> dict[Any, Any]:
+        count = self._int()
+        if not 0 <= count <= len(self.content) // 8:
+            raise ValueError(f"a table of {count} entries")
+        pairs = [(self.value(depth + 1), self.value(depth + 1)) for _ in range(count)]
+        return {key: value for key, value in pairs if isinstance(key, float | str | bool)}
+
+    def _tensor(self, depth: int) -> Any:
+        version = self._text()
+        name = self._text() if version.startswith("V ") else version
+        kind, _, what = name.removeprefix("torch.").rpartition("Tensor")
+        if not what and kind in _STORED:
+            return self._strided(depth)
+        kind = name.removeprefix("torch.").removesuffix("Storage")
+        if name.endswith("Storage") and kind in _STORED:
+            dtype = np.dtype(_STORED[kind])
+            (count,) = self._longs(1)
+            return np.frombuffer(self._take(count * dtype.itemsize), dtype)
+        raise ValueError(f"an object of class {name[:40]!r}: only tensors are read")
+
+    def _strided(self, depth: int) -> np.ndarray:
+        dimensions = self._int()
+        if not 0 <= dimensions <= 8:
+            raise ValueError(f"a tensor of {dimensions} dimensions")
+        shape, strides = self._longs(dimensions), self._longs(dimensions)
+        (offset,) = self._longs(1)
+        storage = self.value(depth + 1)
+        if storage is None:
+            return np.empty(0)
+        if not isinstance(storage, np.ndarray) or min(shape, default=1) < 1 or min(strides, default=1) < 0:
+            raise ValueError(f"a tensor of shape {shape} without its numbers")
+        if math.prod(shape) > len(storage):
+            raise ValueError(f"a tensor of shape {shape} over {len(storage)} numbers")
+        last = offset - 1 + sum((length - 1) * stride for length, stride in zip(shape, strides, strict=True))
+        if offset < 1 or last >= len(storage):
+            raise ValueError(f"a tensor of shape {shape} that reaches beyond its {len(storage)} numbers")
+        size = storage.dtype.itemsize
+        view = np.lib.stride_tricks.as_strided(
+            storage[offset - 1 :], shape, [stride * size for stride in strides], writeable=False
+        )
+        return view.copy()
