@@ -16,6 +16,8 @@ FLOORS = [
     {"training"},
     {"recipes", "viz"},
     {"predict"},
+    {"cli"},
+    {"__main__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # What a room knows nothing of, though it lies below.

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-IDENTITY_PARAMETERS, EXPRESSION_PARAMETERS = 40, 10  # of the 62 parameters; the 12 before them are the camera
-
 
 @dataclass(frozen=True)
 class FaceSample:

@@ -41,13 +41,14 @@ def face_sheet(
     columns: int = 6,
     colours: Sequence[str] = (TRUTH,),
     labels: Sequence[str] = (),
+    scheme: str = "68",
 ) -> Figure:
     """Many faces in rows.
 
     Args:
         images: each ``(3, H, W)``.
         landmarks: one sequence a method, with the landmarks ``(L, 2 or 3)`` of every image, or None.
-        titles: above the images. colours, labels: one a method.
+        titles: above the images. colours, labels: one a method. scheme: mark-up of the landmarks.
     """
     rows = -(-len(images) // columns)
     with style():
@@ -61,7 +62,7 @@ def face_sheet(
         for method, points in enumerate(landmarks):
             chosen = points[index]
             if chosen is not None:
-                draw_landmarks(ax, chosen, colours[method], size=1.8)
+                draw_landmarks(ax, chosen, colours[method], scheme, size=1.8)
     if labels:
         handles = [Line2D([], [], color=c, marker="o", markersize=4) for c in colours[: len(labels)]]
         figure.legend(handles, labels, loc="lower center", ncols=len(labels), fontsize=9)

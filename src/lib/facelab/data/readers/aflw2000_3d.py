@@ -7,7 +7,6 @@ from torch import Tensor
 
 from facelab.data.readers.base import FaceFiles, Label, Pair, by_stem, check_points, pictures_in
 from facelab.data.readers.matlab import read_matlab
-from facelab.data.sample import EXPRESSION_PARAMETERS, IDENTITY_PARAMETERS
 from facelab.face3d.parameters import camera_from_pose_para, pack
 
 SIDE = 450  # of the pictures of 300W-LP and AFLW2000-3D
@@ -74,6 +73,4 @@ def model_label(fields: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     """Pose ``(3,)`` and the 62 parameters of a file of 300W-LP or AFLW2000-3D, in our pixels."""
     pose = fields["Pose_Para"]
     camera = camera_from_pose_para(pose, SIDE)
-    identity, expression = fields["Shape_Para"].T, fields["Exp_Para"].T
-    parameters = pack(camera, identity[:, :IDENTITY_PARAMETERS], expression[:, :EXPRESSION_PARAMETERS])
-    return pose[0, :3], parameters[0]
+    return pose[0, :3], pack(camera, fields["Shape_Para"].T, fields["Exp_Para"].T)[0]

@@ -13,10 +13,10 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from facelab.data.images import read_image
-from facelab.data.sample import EXPRESSION_PARAMETERS, IDENTITY_PARAMETERS, FaceSample, landmark_box
+from facelab.data.sample import FaceSample, landmark_box
+from facelab.face3d.parameters import PARAMETERS
 
 PICTURES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".gif")
-PARAMETERS = 12 + IDENTITY_PARAMETERS + EXPRESSION_PARAMETERS
 REACH = 3.0  # sides of the picture that a landmark may lie outside of it
 FARTHEST = 1e6  # pixels; also the bound on depth
 

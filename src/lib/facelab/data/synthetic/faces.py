@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,11 @@ from tqdm import tqdm
 from facelab.data.augmentation import Augmentation
 from facelab.data.cache import Arrays, cache_folder, cached_arrays
 from facelab.data.occluders import OCCLUDERS, covered_at
-from facelab.data.sample import EXPRESSION_PARAMETERS, IDENTITY_PARAMETERS, FaceSample, landmark_box
+from facelab.data.sample import FaceSample, landmark_box
 from facelab.data.synthetic.scene import Picture, SceneRanges, render_scene, sample_scene
 from facelab.face3d import MorphableModel, builtin_face
 from facelab.face3d.contour import JAW
+from facelab.face3d.parameters import pack
 
 EVERYDAY = Augmentation(  # what photographs suffer
     occlusion=0.12,
@@ -146,17 +148,14 @@ class SyntheticFaces(Dataset[FaceSample]):
         landmarks = self._row("landmarks", index)
         if self.jaw == "2d":
             landmarks[:JAW, :2] = self._row("contour", index)
-        coefficients = [
-            self._row("identity", index)[:IDENTITY_PARAMETERS],
-            self._row("expression", index)[:EXPRESSION_PARAMETERS],
-        ]
+        camera, identity, expression = (self._row(name, index)[None] for name in ("camera", "identity", "expression"))
         return FaceSample(
             image=self._row("images", index).permute(2, 0, 1).float() / 255,
             landmarks=landmarks,
             visible=self._row("visible", index),
             box=landmark_box(landmarks),
             pose=self._row("pose", index),
-            parameters=torch.cat([self._row("camera", index).flatten(), *coefficients]),
+            parameters=pack(camera, identity, expression)[0],
             name=f"synthetic-{self.seed}-{index % self.count}",
             markup="68",
         )
@@ -208,6 +207,7 @@ def _fingerprint(face: MorphableModel) -> str:
     return digest.hexdigest()[:16]
 
 
+@cache
 def _code_fingerprint() -> str:
     """Hash of the code that draws: pictures of an older renderer are never read back as those of a newer one."""
     package = Path(__file__).parents[2]
