@@ -65,18 +65,20 @@ def list_data() -> None:
 @_one_line
 def check(name: str, folder: Path, options: tuple[str, ...], output: Path | None) -> None:
     """Read every sample of data set NAME in FOLDER: what is there, what is damaged or missing."""
-    from facelab.data.readers import DATA_SETS, open_dataset
+    from facelab.data.readers import DATA_SETS, official_count, open_dataset
 
     chosen = dict(_option(text) for text in options)
+    if "strict" in chosen:
+        raise ValueError("--option strict: this command always reads everything and tells what is bad")
     faces = open_dataset(name, folder, strict=False, **chosen)
     click.echo(f"{name}: {len(faces)} samples in {folder}, {len(faces.skipped)} left out")
     for message in faces.skipped[:20]:
         click.echo(f"  {message}")
     if len(faces.skipped) > 20:
         click.echo(f"  and {len(faces.skipped) - 20} more")
-    official = [count for given, count in DATA_SETS[name].counts if given == chosen]
-    if official:
-        click.echo(f"  the whole set has {official[0]}: {max(0, official[0] - len(faces))} missing")
+    official = official_count(name, **chosen)
+    if official is not None:
+        click.echo(f"  the whole set has {official}: {max(0, official - len(faces))} missing")
     if not DATA_SETS[name].verified:
         click.echo("  this reader was written from descriptions: look at the contact sheet before you trust it")
     if output is not None and len(faces):
@@ -107,9 +109,10 @@ def _write_sheet(faces: Any, output: Path) -> None:
     figure = face_sheet(
         [crop.image[0] for crop in crops],
         layers,
-        titles=[str(sample.name)[-24:] for sample in chosen],
+        titles=[str(sample.name)[-16:] for sample in chosen],
         colours=("#1a9850", "#d73027"),
         labels=("visible", "not visible"),
+        columns=min(6, count),
         scheme=faces.markup,
     )
     _save(lambda path: figure.savefig(path, format="png", dpi=120), output)

@@ -25,6 +25,7 @@ def glasses(controls: Controls) -> list[Part]:
     frames: dict[str, list[Array]] = {name: [] for name in _SHAPES}
     triangles: list[Index] = []
     weights: list[Array] = []
+    places: list[Array] = []
     start = 0
     for name, (wide, high, power) in _SHAPES.items():
         wires = _wires(wide, high, power)
@@ -34,11 +35,13 @@ def glasses(controls: Controls) -> list[Part]:
         piece = grid_triangles(rings + closed, _TUBE, closed=True)
         triangles.append(start + (piece % (rings * _TUBE)))
         weights.append(_frame_weights(controls, frames["round"][number]))
+        along, around = np.meshgrid(np.linspace(0, 1, rings), np.linspace(0, 0.9, _TUBE), indexing="ij")
+        places.append(np.stack([along, (number + around) / len(wires)], -1).reshape(-1, 2))  # one strip a wire
         start += rings * _TUBE
     count = start
     styles = {f"glasses_{name}": np.concatenate(pieces) - _INSIDE for name, pieces in frames.items()}
     frame = Part(
-        "glasses", np.tile(_INSIDE, (count, 1)), np.concatenate(triangles), np.zeros((count, 2)),
+        "glasses", np.tile(_INSIDE, (count, 1)), np.concatenate(triangles), np.concatenate(places),
         np.concatenate(weights), styles=styles, still=True,
     )  # fmt: skip
     return [frame, _lenses(controls)]
@@ -112,8 +115,10 @@ def _lenses(controls: Controls) -> Part:
     count = 2 * len(pieces[0])
     weights = _frame_weights(controls, styles["lenses_round"])
     triangles = np.concatenate([half_triangles, half_triangles[:, ::-1] + len(pieces[0])])
+    flat = (pieces[0][:, :2] - _LENS_CENTRE) / (2.2 * _SHAPES["square"][0]) + 0.5
+    places = np.concatenate([flat * [0.48, 1], flat * [0.48, 1] + [0.5, 0]])  # side by side
     return Part(
-        "lenses", np.tile(_INSIDE, (count, 1)), triangles, np.zeros((count, 2)), weights,
+        "lenses", np.tile(_INSIDE, (count, 1)), triangles, places, weights,
         styles={name: place - _INSIDE for name, place in styles.items()}, still=True,
     )  # fmt: skip
 

@@ -4,7 +4,10 @@ from facelab.viz.curves import ced_figure, history_figure
 from facelab.viz.faces import draw_landmarks, face_sheet, render_mesh, render_views, show_image
 from facelab.viz.figure import Blend, InteractiveFigure
 from facelab.viz.heatmaps import heatmap_explorer
+from facelab.viz.markups import jaw_explorer, markup_explorer, placed
 from facelab.viz.meshes import face_figure, landmark_names, landmark_trace, mesh_scene, mesh_trace
+from facelab.viz.portraits import portrait_camera, portraits, studio_light
+from facelab.viz.slides import Overlay, slides
 from facelab.viz.source import show_source
 from facelab.viz.style import ACCENT, BASELINE, NEUTRAL, ON_SKIN, PREDICTION, TRUTH, style
 
@@ -17,19 +20,27 @@ __all__ = [
     "TRUTH",
     "Blend",
     "InteractiveFigure",
+    "Overlay",
     "ced_figure",
     "draw_landmarks",
     "face_figure",
     "face_sheet",
     "heatmap_explorer",
     "history_figure",
+    "jaw_explorer",
     "landmark_names",
     "landmark_trace",
+    "markup_explorer",
     "mesh_scene",
     "mesh_trace",
+    "placed",
+    "portrait_camera",
+    "portraits",
     "render_mesh",
     "render_views",
     "show_image",
     "show_source",
+    "slides",
+    "studio_light",
     "style",
 ]

@@ -2,7 +2,6 @@
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from facelab.viz.faces import draw_landmarks, show_image
 from facelab.viz.figure import InteractiveFigure
+from facelab.viz.slides import slider
 from facelab.viz.style import PREDICTION, TRUTH, style
 
 _GLOW = [[0.0, "rgba(213,94,0,0)"], [0.25, "rgba(213,94,0,0.25)"], [1.0, "rgba(255,225,120,0.95)"]]
@@ -49,11 +49,10 @@ def heatmap_explorer(
         )
         for i in range(len(levels))
     ]
-    steps = [{"label": name, "method": "animate", "args": [[str(i)], _AT_ONCE]} for i, name in enumerate(names)]
     figure = go.Figure(data=frames[start].data, frames=frames)
     figure.update_layout(
         images=[_backdrop(image, side)],
-        sliders=[_slider(steps, start)],
+        sliders=[slider(names, start, "landmark ")],
         xaxis={"range": [-0.5, side - 0.5], "visible": False, "constrain": "domain"},
         yaxis={"range": [side - 0.5, -0.5], "visible": False, "scaleanchor": "x", "constrain": "domain"},
         legend={"orientation": "h", "x": 0, "y": 1.08},
@@ -62,16 +61,6 @@ def heatmap_explorer(
         plot_bgcolor="white",
     )
     return InteractiveFigure(figure, alt, _poster(image, heatmaps, predicted, target))
-
-
-_AT_ONCE = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}}
-
-
-def _slider(steps: Sequence[Mapping[str, object]], start: int) -> dict[str, object]:
-    """The name of the chosen landmark stands above; 68 names below the ticks would not fit, so they are left clear."""
-    shown = {"prefix": "landmark ", "font": {"size": 15, "color": "#222222"}}
-    unseen = {"size": 1, "color": "rgba(0,0,0,0)"}
-    return {"steps": steps, "active": start, "currentvalue": shown, "font": unseen, "pad": {"t": 12}}
 
 
 def _traces(truth: np.ndarray | None) -> list[int]:

@@ -12,10 +12,14 @@ from torch import Tensor
 
 from facelab.data.readers.base import FaceFiles, Label, check_points
 
+_TABLES = ("Faces", "FaceImages", "FaceRect", "FacePose", "FeatureCoords")
+_MOST_STEPS = 500_000_000  # of SQLite's machine, some ten seconds: a crafted database can make a query endless
+_POINTS_QUERY = "SELECT face_id, feature_id, x, y FROM FeatureCoords LIMIT 2000000"
 _QUERY = """
 SELECT f.face_id, i.filepath, r.x, r.y, r.w, r.h, p.roll, p.pitch, p.yaw
 FROM Faces f JOIN FaceImages i ON f.file_id = i.file_id
-LEFT JOIN FaceRect r ON r.face_id = f.face_id LEFT JOIN FacePose p ON p.face_id = f.face_id ORDER BY f.face_id
+LEFT JOIN FaceRect r ON r.face_id = f.face_id LEFT JOIN FacePose p ON p.face_id = f.face_id
+GROUP BY f.face_id ORDER BY f.face_id LIMIT 200000
 """
 
 
@@ -45,7 +49,7 @@ class AFLW(FaceFiles[_Face]):
 
     name = "AFLW"
     layout = "aflw.sqlite with images/ or data/flickr/ (21 points), or COCO-style .json files with images/ (19 points)"
-    sign = "aflw*.*"
+    sign = "aflw*.sqlite|aflw*.json"
 
     def __init__(self, folder: str | Path, points: int = 21, strict: bool = True) -> None:
         if points not in (19, 21):
@@ -78,9 +82,9 @@ class AFLW(FaceFiles[_Face]):
         if not path.is_file():
             raise self._nothing_found()
         try:
-            with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as base:
+            with contextlib.closing(_connected(path)) as base:
                 points: dict[int, list[tuple[int, float, float]]] = {}
-                for face, feature, x, y in base.execute("SELECT face_id, feature_id, x, y FROM FeatureCoords"):
+                for face, feature, x, y in base.execute(_POINTS_QUERY):
                     points.setdefault(int(face), []).append((int(feature), float(x), float(y)))
                 rows = base.execute(_QUERY).fetchall()
             return [self._face(row, points.get(int(row[0]), [])) for row in rows]
@@ -121,3 +125,16 @@ class AFLW(FaceFiles[_Face]):
             except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, RecursionError) as error:
                 raise ValueError(f"{path}: expected COCO-style JSON with 19 points a face: {error!r}") from error
         return faces
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    """The database, read only, whose tables are tables: a view could compute without end."""
+    base = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    base.execute("PRAGMA trusted_schema = OFF")
+    base.set_progress_handler(lambda: 1, _MOST_STEPS)
+    tables = {str(name).lower() for (name,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    missing = [name for name in _TABLES if name.lower() not in tables]
+    if missing:
+        base.close()
+        raise ValueError(f"expected tables {', '.join(_TABLES)}; no {', '.join(missing)}")
+    return base

@@ -74,7 +74,8 @@ class FaceFiles(Dataset[FaceSample], Generic[E]):
     Attributes:
         name: of the data set, as in ``open_dataset(name, ...)``.
         layout: what the folder should hold, for messages.
-        sign: glob pattern in the folder that finds a label, so that a folder one level off is told as such.
+        sign: glob patterns, ``|`` between them and none of unlimited depth, that find a label in the right folder,
+            so that one a level off is told as such.
         markup: name of the landmark scheme.
         entries: one a sample, in order. skipped: what was left out, one message each.
     """
@@ -129,7 +130,8 @@ class FaceFiles(Dataset[FaceSample], Generic[E]):
     def _nothing_found(self) -> FileNotFoundError:
         """What to raise without a sample; says so if the folder above or one below looks right."""
         near = [self.folder.parent, *sorted(child for child in self.folder.iterdir() if child.is_dir())[:50]]
-        right = [place for place in near if next(place.glob(self.sign), None) is not None]
+        signs = self.sign.split("|")
+        right = [place for place in near if any(next(place.glob(sign), None) is not None for sign in signs)]
         hint = f"; {right[0]} looks like it: give that folder" if right else ""
         return FileNotFoundError(f"{self.folder}: expected {self.layout}; found nothing like it{hint}")
 

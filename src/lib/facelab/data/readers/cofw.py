@@ -15,6 +15,7 @@ _SPLITS = {
     "train": ("COFW_train_color.mat", "IsTr", "phisTr", "bboxesTr"),
     "test": ("COFW_test_color.mat", "IsT", "phisT", "bboxesT"),
 }
+_LARGEST = 64 * 2**20  # bytes of a table of labels, and of a picture
 _TRAINING_PICTURES = 1345  # test picture i of 507 is number 1345 + i where the pictures are numbered through
 
 
@@ -54,8 +55,7 @@ class COFW(FaceFiles[_Row]):
         with self._open() as file:
             self._phis = self._array(file, self._points, 87)
             self._box_table = self._array(file, self._boxes, 4)
-            pictures = file.get(self._images)
-            count = 0 if not isinstance(pictures, h5py.Dataset) else pictures.size
+            count = self._read(file, self._images, f"field {self._images}").size
         if not len(self._phis) == len(self._box_table) == count:
             raise ValueError(
                 f"{self.path}: expected as many pictures, landmarks and boxes, found {count}, {len(self._phis)}, "
@@ -71,12 +71,25 @@ class COFW(FaceFiles[_Row]):
 
     def _array(self, file: h5py.File, field: str, columns: int) -> Tensor:
         """``(N, columns)``; MATLAB stores the transpose."""
-        value = file.get(field)
-        shape = value.shape if isinstance(value, h5py.Dataset) else None
-        if shape is None or len(shape) != 2 or columns not in shape or not np.issubdtype(value.dtype, np.number):
-            raise ValueError(f"{self.path}: field {field}: expected numbers of shape {columns} x N, found {shape}")
-        numbers = torch.from_numpy(np.asarray(value, np.float32))
-        return numbers.T.contiguous() if shape[0] == columns else numbers
+        values = self._read(file, field, f"field {field}")
+        if values.ndim != 2 or columns not in values.shape or not np.issubdtype(values.dtype, np.number):
+            raise ValueError(
+                f"{self.path}: field {field}: expected numbers of shape {columns} x N, found {values.shape}"
+            )
+        numbers = torch.from_numpy(np.asarray(values, np.float32))
+        return numbers.T.contiguous() if values.shape[0] == columns else numbers
+
+    def _read(self, file: h5py.File, at: str | h5py.Reference, what: str) -> np.ndarray:
+        """A dataset of bounded size that lies in this file itself: HDF5 can point to others."""
+        try:
+            dataset = file[at]
+            if not isinstance(dataset, h5py.Dataset) or dataset.file.filename != file.filename:
+                raise TypeError("no array in this file")
+            if dataset.external or dataset.is_virtual or dataset.nbytes > _LARGEST:
+                raise TypeError(f"stored in other files, or more than {_LARGEST} bytes")
+            return np.asarray(dataset)
+        except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+            raise ValueError(f"{self.path}: {what}: expected an array: {error}") from error
 
     def _label(self, entry: _Row) -> Label:
         row = self._phis[entry.index]
@@ -87,11 +100,8 @@ class COFW(FaceFiles[_Row]):
 
     def _image(self, entry: _Row) -> Tensor:
         with self._open() as file:
-            references = file[self._images]
-            try:
-                pixels = np.asarray(file[references[()].reshape(-1)[entry.index]])
-            except (KeyError, ValueError, TypeError, AttributeError) as error:
-                raise ValueError(f"{self.path}: face {entry.name}: expected a picture: {error}") from error
+            references = self._read(file, self._images, f"field {self._images}").reshape(-1)
+            pixels = self._read(file, references[entry.index], f"picture of face {entry.name}")
         if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[0] != 3):
             raise ValueError(f"{self.path}: face {entry.name}: expected bytes 3 x W x H, found {pixels.shape}")
         image = torch.from_numpy(np.ascontiguousarray(pixels)).float() / 255

@@ -33,7 +33,7 @@ class LS3DW(FaceFiles[Pair]):
 
     name = "LS3D-W"
     layout = "300W-Testset-3D, Menpo-3D, AFLW2000-3D-Reannotated, 300VW-3D/..., with <name>.jpg and <name>.t7"
-    sign = "*/**/*.t7"
+    sign = "*-*/*.t7|300VW-3D/*/*/*.t7|new_dataset/*.t7"
 
     def __init__(self, folder: str | Path, split: str = "all", strict: bool = True) -> None:
         if split not in _SPLITS:

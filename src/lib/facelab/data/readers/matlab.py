@@ -1,7 +1,7 @@
 """MATLAB 5 files, numeric arrays only: a small strict parser for files that strangers made.
 
 Sizes are checked against the bytes that are there before anything is allocated, compressed blocks are inflated to a
-limit, and anything but a numeric array is passed over. Layout: "MAT-File Format", MathWorks, Level 5.
+limit for the whole file, and anything but a numeric array is passed over. Layout: "MAT-File Format", MathWorks, Level 5.
 """
 
 import struct
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_LARGEST = 64 * 2**20  # bytes of a file, and of an inflated block
+_LARGEST = 64 * 2**20  # bytes of a file, and of all that it inflates to
 _MATRIX, _COMPRESSED = 14, 15
 _STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 _NUMERIC = range(6, 16)  # array classes: double, single, and the integers
@@ -49,10 +49,13 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         raise ValueError("no MATLAB 5 header")
     order = "<" if content[126:128] == b"IM" else ">"
     found: dict[str, np.ndarray] = {}
+    room = _LARGEST
     for kind, block in _elements(content[128:], order):
         pieces = [(kind, block)]
         if kind == _COMPRESSED:
-            pieces = list(_elements(_inflated(block), order))
+            plain = _inflated(block, room)
+            room -= len(plain)
+            pieces = list(_elements(plain, order))
         for inner, matrix in pieces:
             named = _numeric(matrix, order) if inner == _MATRIX else None
             if named is not None:
@@ -60,11 +63,11 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     return found
 
 
-def _inflated(block: bytes) -> bytes:
+def _inflated(block: bytes, room: int) -> bytes:
     engine = zlib.decompressobj()
-    plain = engine.decompress(block, _LARGEST)
-    if engine.unconsumed_tail or not engine.eof:
-        raise ValueError(f"a compressed block is cut short or inflates to more than {_LARGEST} bytes")
+    plain = engine.decompress(block, room + 1)  # a limit of 0 would mean none
+    if len(plain) > room or not engine.eof:
+        raise ValueError(f"a compressed block is cut short, or the file inflates to more than {_LARGEST} bytes")
     return plain
 
 
@@ -116,6 +119,8 @@ def _checked(path: Path, name: str, value: np.ndarray | None, shape: Shape) -> T
     if value is None:
         raise ValueError(f"{path}: field {name}: expected finite numbers of shape {wanted}, found nothing")
     fits = value.ndim == len(shape) and all(b is None or a == b for a, b in zip(value.shape, shape, strict=True))
-    if not fits or not np.isfinite(value.astype(np.float64)).all():
+    with np.errstate(over="ignore"):
+        numbers = torch.from_numpy(np.array(value, np.float32, order="C"))
+    if not fits or not numbers.isfinite().all():
         raise ValueError(f"{path}: field {name}: expected finite numbers of shape {wanted}, found shape {value.shape}")
-    return torch.from_numpy(np.array(value, np.float32, order="C"))
+    return numbers

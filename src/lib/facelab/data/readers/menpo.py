@@ -27,7 +27,7 @@ class Menpo(FaceFiles[Pair]):
 
     name = "Menpo"
     layout = "pictures with <name>.pts or <name>.ljson beside them"
-    sign = "**/*.ljson"
+    sign = "*.ljson|*.pts"
 
     def _entries(self) -> list[Pair]:
         pictures = by_stem(pictures_in(self.folder, "**/*"), self.folder)

@@ -124,6 +124,14 @@ def open_dataset(name: str, folder: str | Path, **options: Any) -> FaceFiles[Any
     return reader(folder, **options)
 
 
+def official_count(name: str, **options: Any) -> int | None:
+    """How many faces the whole set has with these options (as for :func:`open_dataset`); None where not known."""
+    parameters = inspect.signature(DATA_SETS[name].reader.__init__).parameters.values()
+    usual = {option.name: option.default for option in parameters if option.name not in ("self", "folder", "strict")}
+    asked = usual | {option: value for option, value in options.items() if option != "strict"}
+    return next((count for given, count in DATA_SETS[name].counts if usual | given == asked), None)
+
+
 def options_of(name: str) -> tuple[str, ...]:
     """Names of the options of a data set."""
     parameters = inspect.signature(DATA_SETS[name].reader.__init__).parameters

@@ -29,7 +29,7 @@ class W300(FaceFiles[Pair]):
 
     name = "300W"
     layout = "folders afw, helen/{trainset,testset}, ibug, lfpw/{trainset,testset}, 300W/{01_Indoor,02_Outdoor}"
-    sign = "[ahil3]*/**/*.pts"
+    sign = "afw/*.pts|ibug/*.pts|helen/*/*.pts|lfpw/*/*.pts|300W/*/*.pts"
 
     def __init__(self, folder: str | Path, split: str = "all", strict: bool = True) -> None:
         if split not in (*_SPLITS, "all"):

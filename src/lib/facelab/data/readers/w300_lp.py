@@ -1,5 +1,6 @@
 """300W-LP: 61,225 pictures made from 300-W by turning faces in depth, and as many mirrored (Zhu et al. 2016)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,8 +33,8 @@ class W300LP(FaceFiles[_Entry]):
 
     Args:
         folder: the one with the folders AFW, HELEN, IBUG, LFPW in it; any of them may be missing.
-        version: ``"2d"`` or ``"3d"``. flipped: take the mirrored copies too, where they lie beside the others
-            (``<name>_Flip`` in folders ``<set>_Flip``). sets: names of folders.
+        version: ``"2d"`` or ``"3d"``. flipped: take the mirrored copies too, which lie in folders
+            ``<set>_Flip``. sets: names of folders, or one string with commas between them.
         strict: see :class:`~facelab.data.readers.base.FaceFiles`.
     """
 
@@ -46,15 +47,16 @@ class W300LP(FaceFiles[_Entry]):
         folder: str | Path,
         version: str = "2d",
         flipped: bool = False,
-        sets: tuple[str, ...] = SETS,
+        sets: Iterable[str] | str = SETS,
         strict: bool = True,
     ) -> None:
         if version not in _VERSIONS:
             raise ValueError(f"300W-LP version: expected '2d' or '3d', got {version!r}")
+        sets = tuple(sets.split(",") if isinstance(sets, str) else sets)
         unknown = set(sets) - set(SETS)
         if unknown:
             raise ValueError(f"300W-LP sets: expected some of {', '.join(SETS)}, got {', '.join(sorted(unknown))}")
-        self.version, self.flipped, self.sets = version, flipped, tuple(sets)
+        self.version, self.flipped, self.sets = version, flipped, sets
         super().__init__(folder, strict)
 
     def _entries(self) -> list[_Entry]:
