@@ -75,12 +75,12 @@ class FanRecipe:
             return FAN(stacks=self.stacks, width=self.width, depth=self.depth, pool=self.pool)
 
     def training_set(self, seed: int = 0, progress: bool = False) -> SyntheticFaces:
-        """Rendered, or found in the cache."""
-        return SyntheticFaces(self.faces, self.picture, seed, progress=progress)
+        """Rendered, or found in the cache: clean pictures, what spoils photographs is the augmentation's part."""
+        return SyntheticFaces(self.faces, self.picture, seed, camera=None, progress=progress)
 
     def test_set(self, progress: bool = False) -> SyntheticFaces:
         """Faces that no training set of this recipe holds; the same for every seed."""
-        return SyntheticFaces(self.test_faces, self.picture, _TEST_SEED, progress=progress)
+        return SyntheticFaces(self.test_faces, self.picture, _TEST_SEED, camera=None, progress=progress)
 
     def loss(self, model: nn.Module, batch: FaceSample, generator: torch.Generator) -> Tensor:
         """Augments and crops a batch, draws its target heatmaps, and compares every stack with them."""
