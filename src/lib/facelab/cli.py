@@ -112,7 +112,7 @@ def _write_sheet(faces: Any, output: Path) -> None:
         titles=[str(sample.name)[-16:] for sample in chosen],
         colours=("#1a9850", "#d73027"),
         labels=("visible", "not visible"),
-        columns=min(6, count),
+        columns=min(6, max(3, count)),
         scheme=faces.markup,
     )
     _save(lambda path: figure.savefig(path, format="png", dpi=120), output)

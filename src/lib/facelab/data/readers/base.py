@@ -162,12 +162,16 @@ class FaceFiles(Dataset[FaceSample], Generic[E]):
         return True
 
     def _check_fit(self, entry: E, label: Label, size: tuple[int, int]) -> None:
-        """Whether the landmarks belong to a picture of that width and height."""
+        """Whether landmarks and box belong to a picture of that width and height."""
         place = f"{self.folder}: sample {entry.name}"
         present = label.landmarks.isfinite().all(1)
         if not present.any():
             raise ValueError(f"{place}: expected at least one landmark, found none")
         check_points(label.landmarks[present], int(present.sum()), place, size)
+        if label.box is not None:
+            check_points(label.box.reshape(2, 2), 2, f"{place}: corners of its box", size)
+            if bool((label.box[2:] <= label.box[:2]).any()):
+                raise ValueError(f"{place}: expected a box x0 < x1, y0 < y1, found {label.box.tolist()}")
 
 
 def check_points(

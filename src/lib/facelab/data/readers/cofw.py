@@ -76,7 +76,8 @@ class COFW(FaceFiles[_Row]):
             raise ValueError(
                 f"{self.path}: field {field}: expected numbers of shape {columns} x N, found {values.shape}"
             )
-        numbers = torch.from_numpy(np.asarray(values, np.float32))
+        with np.errstate(over="ignore"):  # infinity is refused with the sample
+            numbers = torch.from_numpy(np.asarray(values, np.float32))
         return numbers.T.contiguous() if values.shape[0] == columns else numbers
 
     def _read(self, file: h5py.File, at: str | h5py.Reference, what: str) -> np.ndarray:

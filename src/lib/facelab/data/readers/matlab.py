@@ -1,7 +1,7 @@
 """MATLAB 5 files, numeric arrays only: a small strict parser for files that strangers made.
 
-Sizes are checked against the bytes that are there before anything is allocated, compressed blocks are inflated to a
-limit for the whole file, and anything but a numeric array is passed over. Layout: "MAT-File Format", MathWorks, Level 5.
+Sizes are checked against the bytes that are there before anything is allocated, a whole file is inflated to a limit,
+and anything but a numeric array is passed over. Layout: "MAT-File Format", MathWorks, Level 5.
 """
 
 import struct

@@ -39,6 +39,7 @@ class _Parser:
     def __init__(self, content: bytes) -> None:
         self.content, self.place = content, 0
         self.seen: dict[int, Any] = {}
+        self.storages: dict[int, np.ndarray] = {}
 
     def _take(self, count: int) -> bytes:
         if count < 0 or count > len(self.content) - self.place:
@@ -72,7 +73,7 @@ class _Parser:
         index = self._int()
         if index not in self.seen:
             self.seen[index] = None  # an object that holds itself reads as None there
-            self.seen[index] = self._table(depth) if kind == _TABLE else self._tensor(depth)
+            self.seen[index] = self._table(depth) if kind == _TABLE else self._tensor()
         return self.seen[index]
 
     def _table(self, depth: int) -> dict[Any, Any]:
@@ -82,37 +83,46 @@ class _Parser:
         pairs = [(self.value(depth + 1), self.value(depth + 1)) for _ in range(count)]
         return {key: value for key, value in pairs if isinstance(key, float | str | bool)}
 
-    def _tensor(self, depth: int) -> Any:
-        version = self._text()
-        name = self._text() if version.startswith("V ") else version
-        kind, _, what = name.removeprefix("torch.").rpartition("Tensor")
-        if not what and kind in _STORED:
-            return self._strided(depth)
-        kind = name.removeprefix("torch.").removesuffix("Storage")
-        if name.endswith("Storage") and kind in _STORED:
-            dtype = np.dtype(_STORED[kind])
-            (count,) = self._longs(1)
-            return np.frombuffer(self._take(count * dtype.itemsize), dtype)
-        raise ValueError(f"an object of class {name[:40]!r}: only tensors are read")
-
-    def _strided(self, depth: int) -> np.ndarray:
+    def _tensor(self) -> np.ndarray:
+        """A tensor as a read-only view of its storage: many over one storage take no memory of their own."""
+        self._class("Tensor")
         dimensions = self._int()
         if not 0 <= dimensions <= 8:
             raise ValueError(f"a tensor of {dimensions} dimensions")
         shape, strides = self._longs(dimensions), self._longs(dimensions)
         (offset,) = self._longs(1)
-        storage = self.value(depth + 1)
+        storage = self._storage()
         if storage is None:
             return np.empty(0)
-        if not isinstance(storage, np.ndarray) or min(shape, default=1) < 1 or min(strides, default=1) < 0:
-            raise ValueError(f"a tensor of shape {shape} without its numbers")
-        if math.prod(shape) > len(storage):
-            raise ValueError(f"a tensor of shape {shape} over {len(storage)} numbers")
+        if min(shape, default=1) < 1 or min(strides, default=1) < 0 or math.prod(shape) > len(storage):
+            raise ValueError(f"a tensor of shape {shape} and strides {strides} over {len(storage)} numbers")
         last = offset - 1 + sum((length - 1) * stride for length, stride in zip(shape, strides, strict=True))
         if offset < 1 or last >= len(storage):
             raise ValueError(f"a tensor of shape {shape} that reaches beyond its {len(storage)} numbers")
         size = storage.dtype.itemsize
-        view = np.lib.stride_tricks.as_strided(
+        return np.lib.stride_tricks.as_strided(
             storage[offset - 1 :], shape, [stride * size for stride in strides], writeable=False
         )
-        return view.copy()
+
+    def _storage(self) -> np.ndarray | None:
+        """The numbers of a tensor; None for an empty one. Nothing but a storage may stand here."""
+        kind = self._int()
+        if kind == _NIL:
+            return None
+        index = self._int()
+        if kind != _TORCH or index in self.seen:
+            raise ValueError("a tensor without its numbers")
+        if index not in self.storages:
+            dtype = np.dtype(_STORED[self._class("Storage")])
+            (count,) = self._longs(1)
+            self.storages[index] = np.frombuffer(self._take(count * dtype.itemsize), dtype)
+        return self.storages[index]
+
+    def _class(self, what: str) -> str:
+        """The type of numbers in the name of a class such as ``torch.FloatTensor``."""
+        version = self._text()
+        name = self._text() if version.startswith("V ") else version
+        kind = name.removeprefix("torch.").removesuffix(what)
+        if name != f"torch.{kind}{what}" or kind not in _STORED:
+            raise ValueError(f"an object of class {name[:40]!r}: only tensors are read")
+        return kind
