@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facelab.face3d.builtin_controls import Controls
-from facelab.face3d.builtin_mesh import SEAM, DomainMesh, Spline, Zone, outer_lip_outline, symmetric_mesh
+from facelab.face3d.builtin_mesh import SEAM, DomainMesh, Spline, Zone, beyond, outer_lip_outline, symmetric_mesh
 from facelab.face3d.builtin_parts import Part
 from facelab.face3d.builtin_surface import Surface
 from facelab.face3d.plane_curves import (
@@ -46,12 +46,6 @@ _BEARD_TOP = (
 def hair_edge() -> Array:
     """The hairline of the side u >= 0 as a fine polyline (N, 2)."""
     return half_curve(HAIRLINE, 0.4)
-
-
-def beyond(edge: Array, v: float) -> Array:
-    """Loop round the domain between ``edge`` (from u = 0 to the seam) and the level ``v``, a little past both ends."""
-    right = SEAM + 1.0
-    return np.concatenate([[[-1.0, edge[0, 1]]], edge, [[right, edge[-1, 1]], [right, v], [-1.0, v]]])
 
 
 def inside_hairline(domain: Array, raised: float = 0.0) -> Array:

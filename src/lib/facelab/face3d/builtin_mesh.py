@@ -101,6 +101,12 @@ def _by_u(controls: Controls, chosen: NDArray[np.bool_]) -> list[int]:
     return indices[np.argsort(controls.domain[indices, 0])].tolist()
 
 
+def beyond(edge: Array, v: float) -> Array:
+    """Loop round the domain between ``edge`` (from u = 0 to the seam) and the level ``v``, a little past both ends."""
+    right = SEAM + 1.0
+    return np.concatenate([[[-1.0, edge[0, 1]]], edge, [[right, edge[-1, 1]], [right, v], [-1.0, v]]])
+
+
 def body_mesh(controls: Controls) -> tuple[DomainMesh, NDArray[np.int64]]:
     """The sheet of skin with its holes for eyes and mouth, and the (68,) vertices of the landmarks."""
     eye, inner, outer = eye_edge(controls).places, mouth_edge(controls).places, outer_lip_outline(controls)

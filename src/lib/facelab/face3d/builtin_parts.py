@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facelab.face3d.builtin_controls import EYE_CENTRE, EYEBALL_RADIUS, Controls
-from facelab.face3d.builtin_mesh import SEAM, Spline, Zone, symmetric_mesh
+from facelab.face3d.builtin_mesh import SEAM, Spline, Zone, beyond, symmetric_mesh
 from facelab.face3d.builtin_surface import Surface
 from facelab.face3d.plane_curves import distance_to_curve, half_curve, inside_loop, smoothstep
 
@@ -247,16 +247,10 @@ COLLAR = np.array(
 )
 
 
-def _beyond(edge: Array, v: float) -> Array:
-    """Loop round the domain between ``edge`` (from u = 0 to the seam) and the level ``v``, a little past both ends."""
-    right = SEAM + 1.0
-    return np.concatenate([[[-1.0, edge[0, 1]]], edge, [[right, edge[-1, 1]], [right, v], [-1.0, v]]])
-
-
 def clothes(spline: Spline, points: Array) -> Part:
     """A round collar and the shoulders."""
     edge = half_curve(COLLAR, 1.2)
-    loop = _beyond(edge, -28.0)
+    loop = beyond(edge, -28.0)
     mesh = symmetric_mesh(edge, (Zone(1.3, SEAM, -27.0, -16.0),), lambda where: inside_loop(where, loop))
     side = np.stack([np.abs(mesh.points[:, 0]), mesh.points[:, 1]], axis=1)
     skin = Surface.under(mesh.points, spline, points)

@@ -66,7 +66,9 @@ def run_all(
 def _run(
     name: str, face: MorphableModel, seed: int, recipe: TransferRecipe, real: Sequence[Photograph], output: Path
 ) -> Run:
+    threads = torch.get_num_threads()
     recipe.training_set(face, seed, progress=True)  # rendered before the clock starts: it is cached
+    torch.set_num_threads(threads)  # Numba's threads change it
     started = time.perf_counter()
     model, _ = recipe.train(face, seed, progress=True)
     seconds = time.perf_counter() - started

@@ -5,6 +5,8 @@ import threading
 from collections.abc import Iterable, Iterator, Sized
 from typing import Any, Protocol
 
+import torch
+
 
 class Source(Sized, Iterable[Any], Protocol):
     """Has a length and can be gone through many times."""
@@ -50,6 +52,8 @@ class Prefetch:
                 except queue.Full:
                     continue
 
+        # A new thread has OpenMP's own number of threads, whatever the reader chose: more of them than cores spin.
+        torch.set_num_threads(1)
         try:
             for item in self.source:
                 put("item", item)

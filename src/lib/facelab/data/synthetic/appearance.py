@@ -28,14 +28,13 @@ _FRAMES = torch.tensor([(0.08, 0.07, 0.07), (0.33, 0.20, 0.12), (0.60, 0.56, 0.4
 _CLOTH_MASKS = torch.tensor([(0.42, 0.62, 0.76), (0.88, 0.90, 0.91), (0.12, 0.12, 0.13)])
 _DARKENING = {
     # mask: share of light that it takes at full strength
-    "ao": 0.55, "nose_shadow": 0.16, "under_lip": 0.14, "orbit": 0.10, "smile_fold": 0.09, "neck_shadow": 0.24,
+    "nose_shadow": 0.16, "under_lip": 0.14, "orbit": 0.10, "smile_fold": 0.09, "neck_shadow": 0.24,
     "lid_crease": 0.18, "ear_hollow": 0.30,
 }  # fmt: skip
 _MOTTLE = (  # tint of the skin and strength of the blotches, from coarse to fine
     ((1.0, 0.90, 0.88), 0.6), ((0.90, 0.87, 0.84), 0.6), ((1.06, 1.04, 1.02), 0.45), ((0.90, 0.86, 0.82), 0.4),
     ((1.04, 0.94, 0.92), 0.3), ((0.86, 0.82, 0.80), 0.2),
 )  # fmt: skip
-_AGEING = {"smile_fold": 0.16, "crow_feet": 0.22, "forehead_lines": 0.20, "under_eye": 0.22}
 
 
 @dataclass(frozen=True)
@@ -195,11 +194,10 @@ def _paint_skin(box: _Paintbox) -> None:
     rosy = p.skin * p.skin.new_tensor((1.02, 0.80, 0.80))
     for place, strength in (("cheeks", 0.8), ("nose_tip", 0.5), ("ear_hollow", 0.5)):
         box.coat(place, rosy.clamp(max=1), strength * p.blush)
-    box.coat("freckles", p.skin * p.skin.new_tensor((0.72, 0.60, 0.52)), p.freckles)
+    box.coat("cheeks*pattern:5", p.skin * p.skin.new_tensor((0.72, 0.60, 0.52)), p.freckles)
     for place, share in _DARKENING.items():
         box.shade(place, share * p.occlusion)
-    for place, share in _AGEING.items():
-        box.shade(place, share * p.age)
+    box.shade("smile_fold", 0.16 * p.age)
     box.shade("nostrils", torch.full_like(p.occlusion, 0.78))
 
 
@@ -214,11 +212,8 @@ def _paint_hair(box: _Paintbox) -> None:
     p = box.palette
     brow = 0.75 * p.hair + 0.015
     box.coat("brows", brow, 0.8 * p.brow_strength)
-    box.coat("brow_core", brow, 0.9 * p.brow_strength)
     box.coat("beard", brow, 0.55 * p.stubble)
-    box.coat("stubble", brow, 0.6 * p.stubble)
     box.coat("scalp", 0.7 * p.hair, p.scalp)
-    box.coat("hair_edge", 0.8 * p.hair, 0.6 * p.scalp)
     for region in ("hair", "beard"):
         box.coat(f"region:{region}", p.hair)
         box.coat(f"region:{region}*{region}_pattern", (1.3 * p.hair + 0.02).clamp(max=1))
