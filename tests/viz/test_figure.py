@@ -146,4 +146,4 @@ def test_a_matplotlib_poster_is_drawn_and_closed() -> None:
 
 def test_a_float_poster_is_scaled_and_clipped() -> None:
     png = InteractiveFigure(square(), ALT, np.array([[[0.0, 0.5, 2.0]]])).png
-    assert np.asarray(Image.open(io.BytesIO(png))).tolist() == [[[0, 128, 255]]]
+    assert np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).tolist() == [[[0, 128, 255]]]

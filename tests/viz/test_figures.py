@@ -1,9 +1,12 @@
 """The figures that are built from faces, heatmaps and curves."""
 
+import io
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from facelab import viz
 from facelab.data import encode_heatmaps
@@ -72,6 +75,24 @@ def test_a_sheet_has_a_picture_a_face() -> None:
     figure = viz.face_sheet(images, [points], ["t"] * 7, columns=4)
     assert sum(bool(ax.images) for ax in figure.axes) == 7
     plt.close(figure)
+
+
+def test_a_contact_sheet_keeps_every_pixel() -> None:
+    images = [torch.full((3, 16, 16), value) for value in (0.0, 0.5, 1.0)]
+    sheet = np.asarray(Image.open(io.BytesIO(viz.contact_sheet(images, columns=2).data)))
+    assert sheet.shape == (2 * 16 + 3 * 2, 2 * 16 + 3 * 2, 3)
+    for (row, column), value in (((0, 0), 0), ((0, 1), 128), ((1, 0), 255)):
+        cell = sheet[2 + 18 * row :, 2 + 18 * column :][4:12, 4:12]
+        assert abs(cell.mean() - value) <= 3
+
+
+def test_a_figure_becomes_a_jpeg_and_is_closed() -> None:
+    figure = viz.face_sheet([torch.rand(3, 20, 20)], columns=1)
+    picture = viz.jpeg(figure)
+    assert Image.open(io.BytesIO(picture.data)).format == "JPEG" and set(picture._repr_mimebundle_()[0]) >= {
+        "image/jpeg"
+    }
+    assert not plt.fignum_exists(figure.number)
 
 
 def test_source_is_shown_without_its_docstring() -> None:

@@ -1,7 +1,7 @@
 """Figures: interactive ones that live in a page without a kernel, and still ones."""
 
 from facelab.viz.curves import ced_figure, history_figure
-from facelab.viz.faces import draw_landmarks, face_sheet, render_mesh, render_views, show_image
+from facelab.viz.faces import contact_sheet, draw_landmarks, face_sheet, jpeg, render_mesh, render_views, show_image
 from facelab.viz.figure import Blend, InteractiveFigure
 from facelab.viz.heatmaps import heatmap_explorer
 from facelab.viz.markups import jaw_explorer, markup_explorer, placed
@@ -22,12 +22,14 @@ __all__ = [
     "InteractiveFigure",
     "Overlay",
     "ced_figure",
+    "contact_sheet",
     "draw_landmarks",
     "face_figure",
     "face_sheet",
     "heatmap_explorer",
     "history_figure",
     "jaw_explorer",
+    "jpeg",
     "landmark_names",
     "landmark_trace",
     "markup_explorer",

@@ -1,14 +1,18 @@
 """Still pictures of faces: landmarks on photographs, rendered meshes, sheets of many faces."""
 
+import io
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from IPython.display import Image as JpegPicture
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from PIL import Image
 from torch import Tensor
+from torchvision.utils import make_grid
 
 from facelab.face3d import MorphableModel, vertex_normals
 from facelab.geometry import WeakPerspective, interpolate, rasterize, rotation_matrix
@@ -68,6 +72,23 @@ def face_sheet(
         figure.legend(handles, labels, loc="lower center", ncols=len(labels), fontsize=9)
     figure.tight_layout(rect=(0, 0.04 if labels else 0, 1, 1))
     return figure
+
+
+def contact_sheet(images: Sequence[Tensor] | Tensor, columns: int = 8) -> JpegPicture:
+    """Pictures ``(3, S, S)`` in rows, pixel for pixel, as the output of a cell."""
+    return jpeg(make_grid(torch.stack(list(images)), columns, padding=2, pad_value=1.0))
+
+
+def jpeg(picture: Figure | Tensor, quality: int = 85) -> JpegPicture:
+    """A figure, which is closed, or a picture ``(3, H, W)`` in [0, 1] as a JPEG: a quarter of the bytes of a PNG."""
+    buffer = io.BytesIO()
+    if isinstance(picture, Figure):
+        picture.savefig(buffer, format="jpeg", bbox_inches="tight", pil_kwargs={"quality": quality, "optimize": True})
+        plt.close(picture)
+    else:
+        pixels = (picture.permute(1, 2, 0).clamp(0, 1) * 255).round().byte().numpy()
+        Image.fromarray(pixels).save(buffer, format="jpeg", quality=quality, optimize=True)
+    return JpegPicture(buffer.getvalue(), format="jpeg")
 
 
 def render_mesh(

@@ -69,6 +69,7 @@ def face_figure(
     modes: Sequence[tuple[str, str, int]] = (),
     landmarks: bool = True,
     spread: float = 3.0,
+    style: Tensor | None = None,
 ) -> InteractiveFigure:
     """The mean face of a model to turn, with sliders for some of its modes.
 
@@ -76,9 +77,10 @@ def face_figure(
         model: the face. colours: ``(V, 3)``. alt: what is to be seen.
         modes: (label, ``"identity"`` or ``"expression"``, index). A unit of an identity slider is one standard
             deviation, from -spread to spread; an expression slider covers the natural range of its coefficient.
-        landmarks: draw them too; they move with the mesh.
+        landmarks: draw them too; they move with the mesh. spread: see ``modes``.
+        style: ``(Ks,)`` what the face wears; nothing if not given.
     """
-    mean = model.vertices()[0]
+    mean = model.vertices(style=style)[0]
     data: list[go.Mesh3d | go.Scatter3d] = [mesh_trace(mean, model.triangles, colours)]
     if landmarks:
         data.append(landmark_trace(mean[model.landmarks]))
@@ -88,7 +90,7 @@ def face_figure(
         blends.append(Blend(label, delta, low, high))
         if landmarks:
             blends.append(Blend(label, delta[model.landmarks.numpy()], low, high, trace=1))
-    poster = render_views(model, mean, colours, (-70, -35, 0, 35, 70))
+    poster = render_views(model, mean, colours, (-70, -35, 0, 35, 70), size=160)
     return InteractiveFigure(go.Figure(data, mesh_scene()), alt, poster.permute(1, 2, 0).numpy(), controls=blends)
 
 
