@@ -13,6 +13,7 @@ from torch import Tensor
 from facelab.data.readers.base import FaceFiles, Label, check_points
 
 _TABLES = ("Faces", "FaceImages", "FaceRect", "FacePose", "FeatureCoords")
+_LONGEST = 200  # characters of a path; systems refuse to look for very long ones
 _MOST_STEPS = 500_000_000  # of SQLite's machine, some ten seconds: a crafted database can make a query endless
 _POINTS_QUERY = "SELECT face_id, feature_id, x, y FROM FeatureCoords LIMIT 2000000"
 _QUERY = """
@@ -70,8 +71,8 @@ class AFLW(FaceFiles[_Face]):
         return kept
 
     def _label(self, entry: _Face) -> Label:
-        present = entry.landmarks.isfinite().all(1)
-        check_points(entry.landmarks[present], int(present.sum()), f"{self.folder}: face {entry.name}")
+        annotated = entry.landmarks[entry.visible]
+        check_points(annotated, len(annotated), f"{self.folder}: face {entry.name}")
         return Label(entry.landmarks, entry.visible, entry.box, entry.pose)
 
     def _image(self, entry: _Face) -> Path:
@@ -94,17 +95,19 @@ class AFLW(FaceFiles[_Face]):
     def _face(self, row: tuple[Any, ...], points: list[tuple[int, float, float]]) -> _Face:
         face, file, x, y, width, height, roll, pitch, yaw = row
         landmarks = torch.full((21, 2), torch.nan)
+        visible = torch.zeros(21, dtype=torch.bool)
         for feature, px, py in points:
             if not 1 <= feature <= 21:
                 raise ValueError(f"face {face}: expected features 1 to 21, found {feature}")
             landmarks[feature - 1] = torch.tensor([px, py]) - 1
+            visible[feature - 1] = True
         box = None if x is None else torch.tensor([x - 1.0, y - 1.0, x - 1.0 + width, y - 1.0 + height])
         pose = None if yaw is None else torch.tensor([float(pitch), float(yaw), float(roll)])
-        return _Face(f"{face}", self._picture(str(file)), landmarks, landmarks.isfinite().all(1), box, pose)
+        return _Face(f"{face}", self._picture(str(file)), landmarks, visible, box, pose)
 
     def _picture(self, file: str) -> Path:
-        if Path(file).is_absolute() or ".." in Path(file).parts:
-            raise ValueError(f"expected a path below the folder, found {file!r}")
+        if Path(file).is_absolute() or ".." in Path(file).parts or len(file) > _LONGEST:
+            raise ValueError(f"expected a path below the folder, found {file[:_LONGEST]!r}")
         places = [self.folder / part / file for part in ("images", "data/flickr", ".")]
         return next((place for place in places if place.is_file()), places[0])
 

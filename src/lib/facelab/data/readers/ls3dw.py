@@ -27,7 +27,8 @@ class LS3DW(FaceFiles[Pair]):
 
     Args:
         folder: the one with ``300W-Testset-3D``, ``Menpo-3D`` ... in it.
-        split: one of those sets by name, ``"balanced"`` for LS3D-W Balanced, or ``"all"``.
+        split: one of those sets by name, ``"balanced"`` for LS3D-W Balanced, or ``"all"`` (everything
+            below the folder).
         strict: see :class:`~facelab.data.readers.base.FaceFiles`.
     """
 
@@ -43,7 +44,7 @@ class LS3DW(FaceFiles[Pair]):
 
     def _entries(self) -> list[Pair]:
         place = self.folder / _SPLITS[self.split]
-        labels = (path for suffix in _SUFFIXES for path in place.rglob(f"*{suffix}"))
+        labels = (path for suffix in reversed(_SUFFIXES) for path in place.rglob(f"*{suffix}"))  # the first one wins
         return self._pairs(by_stem(pictures_in(place, "**/*"), self.folder), by_stem(labels, self.folder))
 
     def _label(self, entry: Pair) -> Label:
@@ -76,13 +77,11 @@ def read_points(path: Path) -> Tensor:
 def _arrays(path: Path) -> list[np.ndarray]:
     try:
         if path.suffix == ".npy":
-            return [np.load(path, allow_pickle=False)]
+            return [np.lib.format.open_memmap(path, mode="r")]  # no archives, no objects, no size that the file lacks
         if path.suffix == ".mat":
             return list(read_arrays(path).values())
         content = read_t7(path)
-    except (ValueError, OSError, EOFError, ArithmeticError, SyntaxError, MemoryError) as error:
-        raise ValueError(f"{path}: expected a whole {path.suffix} file with 68 points: {error}") from error
-    except Exception as error:  # struct and zlib errors of damaged MATLAB files
+    except Exception as error:  # NumPy reads the header as Python literals: whatever those raise
         raise ValueError(f"{path}: expected a whole {path.suffix} file with 68 points: {error}") from error
     values = list(content.values()) if isinstance(content, dict) else [content]
     return [value for value in values if isinstance(value, np.ndarray)]

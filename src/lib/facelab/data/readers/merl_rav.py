@@ -15,8 +15,8 @@ class MERLRAV(FaceFiles[Pair]):
     """Labels ``merl_rav_labels/<pose>/<split>/labels/<name>.pts``; pictures anywhere below the folder, by name.
 
     The sign tells visibility: ``x y`` seen, ``-x -y`` behind something, ``-1 -1`` on the far side without a position
-    (NaN here). Pixels are counted from 1 in the files and from 0 here. A face whose picture is missing is left out:
-    the labels come without the pictures of AFLW. Checked on real files.
+    (NaN here). Pixels are counted from 1 in the files and from 0 here. The labels come without the pictures of AFLW:
+    with only some of those at hand take ``strict=False``. Checked on real files.
 
     Args:
         folder: the one with ``merl_rav_labels`` in it. split: ``"train"``, ``"test"`` or ``"all"``.

@@ -28,7 +28,7 @@ def read_stored_pts(path: Path, count: int | None = None) -> Tensor:
     """As :func:`read_pts`, with the numbers as they stand in the file."""
     header, body = _parts(path)
     announced = header.get("n_points", "")
-    if not announced.isdecimal():
+    if not announced.isdecimal() or len(announced) > 6:
         raise ValueError(f"{path}: expected a line 'n_points: <number>', found {announced[:20]!r}")
     rows = [line.split() for line in body.splitlines() if line.strip()]
     try:

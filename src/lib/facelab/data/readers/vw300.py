@@ -1,11 +1,11 @@
 """300-VW: 114 videos with 68 points in every frame (Shen et al. 2015)."""
 
-from collections import OrderedDict
+import os
+from collections import OrderedDict, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -50,7 +50,7 @@ class VW300(FaceFiles[_Frame]):
         if split not in ("train", "all", *_CATEGORIES):
             raise ValueError(f"300-VW split: expected train, A, B, C or all; got {split!r}")
         self.split = split
-        self._videos: OrderedDict[Path, _Video] = OrderedDict()
+        self._videos: defaultdict[int, OrderedDict[Path, _Video]] = defaultdict(OrderedDict)  # of each process
         super().__init__(folder, strict)
 
     def _entries(self) -> list[_Frame]:
@@ -80,15 +80,17 @@ class VW300(FaceFiles[_Frame]):
         return Label(read_pts(entry.label, 68))
 
     def _image(self, entry: _Frame) -> Tensor:
-        if entry.video not in self._videos:
-            self._videos[entry.video] = _Video(entry.video)
-            if len(self._videos) > _OPEN_VIDEOS:
-                self._videos.popitem(last=False)[1].close()
-        return self._videos[entry.video].frame(entry.index)
+        # A forked worker inherits open videos, whose decoders have lost their threads: reading or closing one hangs.
+        videos = self._videos[os.getpid()]
+        if entry.video not in videos:
+            videos[entry.video] = _Video(entry.video)
+            if len(videos) > _OPEN_VIDEOS:
+                videos.popitem(last=False)[1].close()
+        return videos[entry.video].frame(entry.index)
 
     def __getstate__(self) -> dict[str, object]:
         """Open videos stay with their process: workers of a loader open their own."""
-        return {**self.__dict__, "_videos": OrderedDict()}
+        return {**self.__dict__, "_videos": defaultdict(OrderedDict)}
 
 
 class _Video:
@@ -96,6 +98,7 @@ class _Video:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._length: int | None = None  # known once the end was met
         self._open()
 
     def _open(self) -> None:
@@ -104,27 +107,19 @@ class _Video:
             raise ValueError(f"{self.path}: expected a readable video")
 
     def frame(self, index: int) -> Tensor:
-        if index < self._next:
-            self.close()
-            self._open()
-        picture: np.ndarray | None = None
-        while self._next <= index:
-            whole, picture = self._capture.read()
-            self._next += 1
-            if not whole:
+        """Frame ``index``, from 0, as ``(3, H, W)`` RGB in [0, 1]. Raises ValueError if the video is shorter."""
+        if self._length is None or index < self._length:
+            if index < self._next:
                 self.close()
                 self._open()
-                raise ValueError(f"{self.path}: expected frame {index + 1}, found {self._last(index)} frames")
-        assert picture is not None
-        return torch.from_numpy(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)).permute(2, 0, 1).float() / 255
-
-    def _last(self, wanted: int) -> int:
-        count = 0
-        while count < wanted and self._capture.grab():
-            count += 1
-        self.close()
-        self._open()
-        return count
+            while self._next < index and self._capture.grab():
+                self._next += 1
+            whole, picture = self._capture.read()
+            if whole and self._next == index:
+                self._next += 1
+                return torch.from_numpy(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)).permute(2, 0, 1).float() / 255
+            self._length = self._next
+        raise ValueError(f"{self.path}: expected frame {index + 1}, found {self._length} frames")
 
     def close(self) -> None:
         self._capture.release()

@@ -11,6 +11,7 @@ from facelab.data.readers.base import FaceFiles, Label, check_points
 ATTRIBUTES = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")
 _LIST = "WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_{split}.txt"
 _FIELDS = 2 * 98 + 4 + len(ATTRIBUTES) + 1
+_LONGEST = 200  # characters of a path; systems refuse to look for very long ones
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,8 @@ def parse_line(line: str, place: str, pictures: Path) -> _Line:
     x0, y0, x1, y1 = numbers[196:200]
     if not (x0 < x1 and y0 < y1) or not set(numbers[200:]) <= {0.0, 1.0}:
         raise ValueError(f"{place}: expected a rectangle x0 < x1, y0 < y1 and six attributes 0 or 1")
-    if Path(fields[-1]).is_absolute() or ".." in Path(fields[-1]).parts:
-        raise ValueError(f"{place}: expected a path below WFLW_images, found {fields[-1]!r}")
+    if Path(fields[-1]).is_absolute() or ".." in Path(fields[-1]).parts or len(fields[-1]) > _LONGEST:
+        raise ValueError(f"{place}: expected a path below WFLW_images, found {fields[-1][:_LONGEST]!r}")
     return _Line(
         f"{Path(fields[-1]).with_suffix('').as_posix()}@{numbers[196]:.0f},{numbers[197]:.0f}",
         pictures / fields[-1],
