@@ -5,14 +5,13 @@ Run with ``make bench`` or ``python -m benchmarks``.
 
 import platform
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 
 import torch
 
 from benchmarks import rendering
-from facelab.data import SyntheticFaces, decode_heatmaps, encode_heatmaps
+from facelab.data import decode_heatmaps, encode_heatmaps
 from facelab.losses import stacked_heatmap_l2
 from facelab.metrics import nme
 from facelab.models import FAN
@@ -29,15 +28,6 @@ def milliseconds(run: Callable[[], object]) -> float:
         run()
         times.append(1000 * (time.perf_counter() - started))
     return statistics.median(times)
-
-
-def samples() -> Iterator[tuple[str, float]]:
-    """Whole samples rendered into a new cache."""
-    for size in (64, 128):
-        with tempfile.TemporaryDirectory() as folder:
-            started = time.perf_counter()
-            SyntheticFaces(64, size, folder=folder)
-            yield f"synthetic face at {size} px, with labels", 1000 * (time.perf_counter() - started) / 64
 
 
 def heatmaps() -> Iterator[tuple[str, float]]:
@@ -75,7 +65,7 @@ def main() -> None:
     print(f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, median of {REPEATS}")
     for line in rendering.report():
         print(line, flush=True)
-    for part in (samples, heatmaps, networks):
+    for part in (heatmaps, networks):
         for name, time_ms in part():
             print(f"{name:55s} {time_ms:9.2f} ms", flush=True)
 

@@ -9,6 +9,7 @@ quotes what this file measured, compiled by gcc 12, on one core of an AMD EPYC o
 """
 
 import importlib
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -17,7 +18,8 @@ import numba
 import torch
 from torch import Tensor
 
-from facelab.face3d import vertex_normals
+from facelab.data.synthetic import Scene, SceneRanges, SyntheticFaces, render_scene, sample_scene
+from facelab.face3d import MorphableModel, builtin_face, vertex_normals
 from facelab.geometry import interpolate, rasterize, rotation_matrix
 
 BATCH, CUDA_BATCH, CUDA_SIZE = 32, 256, 128
@@ -128,9 +130,39 @@ def normals() -> Iterator[str]:
         )
 
 
+def whole_samples() -> Iterator[str]:
+    """Lines on scenes drawn at random, lit, shaded and labelled, by one core; then through the camera."""
+    face = builtin_face()
+    count = f"{face.mean.shape[1]:,d}"
+    yield f"whole samples of the built-in face, {count} vertices, 1 core    ms a face  faces/s   drawing alone"
+    for size in SIZES:
+        scene = _scene(face, size, BATCH)
+        drawing = best_ms(render_scene, face, scene) / BATCH
+        whole = drawing + best_ms(_scene, face, size, BATCH) / BATCH
+        yield f"  {size:3d} px {whole:57.2f} {1000 / whole:8,.0f} {drawing:15.2f}"
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        SyntheticFaces(4 * BATCH, 128, folder=folder)
+        spent = 1000 * (time.perf_counter() - started) / (4 * BATCH)
+    yield f"  128 px, with things in front, blur, JPEG, into the cache {spent:8.2f} {1000 / spent:8,.0f}"
+
+
+def _scene(face: MorphableModel, size: int, count: int) -> Scene:
+    return sample_scene(face, count, size, SceneRanges(), torch.Generator().manual_seed(0))
+
+
 def on_cuda() -> Iterator[str]:
-    """Lines on coloured pictures by the graphics card."""
+    """Lines on coloured pictures and whole samples by the graphics card."""
     name = torch.cuda.get_device_name()
+    face = builtin_face().to("cuda")
+    scene = _scene(builtin_face(), CUDA_SIZE, CUDA_BATCH).to("cuda")
+
+    def draw_scene() -> None:
+        render_scene(face, scene)
+        torch.cuda.synchronize()
+
+    spent = best_ms(draw_scene) / CUDA_BATCH
+    yield f"whole samples drawn, {name}, {face.mean.shape[1]:,d} vertices, {CUDA_SIZE} px {1000 / spent:12,.0f} faces/s"
     for side in GRIDS:
         shape, triangles = half_ellipsoid(side)
         points = posed(shape, CUDA_SIZE, CUDA_BATCH).cuda()
@@ -145,6 +177,7 @@ def report() -> Iterator[str]:
     core = peer_core()
     yield from pictures(core)
     yield from normals()
+    yield from whole_samples()
     numba.set_num_threads(threads)
     if torch.cuda.is_available():
         yield from on_cuda()
