@@ -71,6 +71,55 @@ def test_damaged_and_missing_files_are_named(tmp_path: Path) -> None:
         AFLW2000(tmp_path / "gone")
 
 
+def test_the_reannotation_replaces_the_landmarks_alone(tmp_path: Path) -> None:
+    folder, others = tmp_path / "AFLW2000", tmp_path / "AFLW2000-3D-Reannotated"
+    folder.mkdir()
+    (others / "deeper").mkdir(parents=True)
+    for name in ("image00001", "image00002"):
+        _write(folder, name)
+    points = RNG.uniform(100, 300, (68, 2))
+    np.save(others / "deeper" / "image00001.npy", points)
+    scipy.io.savemat(others / "deeper" / "image00001.mat", {"pt3d_68": np.zeros((3, 68))})  # the original, beside it
+    faces = AFLW2000(folder, labels=others)
+    sample, original = faces[0], AFLW2000(folder)[0]
+    np.testing.assert_allclose(sample.landmarks, points - 1, atol=1e-4)
+    assert original.landmarks.shape == (68, 3)
+    assert torch.equal(sample.pose, original.pose) and torch.equal(sample.parameters, original.parameters)
+    with pytest.raises(FileNotFoundError, match=r"Reannotated: no re-annotation image00002\.t7, \.npy, \.pts, \.mat"):
+        faces[1]
+    assert len(AFLW2000(folder, labels=others, strict=False)) == 1
+    with pytest.raises(FileNotFoundError, match="gone: labels: expected 'original' or the folder of the re-annotation"):
+        AFLW2000(folder, labels=tmp_path / "gone")
+
+
+def test_what_cannot_be_used_is_left_out_and_told(tmp_path: Path) -> None:
+    for number in range(1, 7):
+        _write(tmp_path, f"image0000{number}")
+    (tmp_path / "image00001.jpg").unlink()
+    (tmp_path / "image00002.mat").unlink()
+    (tmp_path / "image00003.jpg").write_bytes((tmp_path / "image00003.jpg").read_bytes()[:2000])
+    _write(tmp_path, "image00004", pt3d_68=np.full((3, 68), np.inf))
+    _write(tmp_path, "image00005", pt3d_68=np.full((3, 68), 1e5))
+    faces = AFLW2000(tmp_path, strict=False)
+    assert [sample.name for sample in faces] == ["image00006"]
+    told = {Path(message.partition(": ")[0]).name: message for message in faces.skipped}
+    assert "no picture for this label" in told["image00001.mat"]
+    assert "no label for this picture" in told["image00002.jpg"]
+    assert "expected a readable picture" in told["image00003.jpg"]
+    assert "field pt3d_68: expected finite numbers" in told["image00004.mat"]
+    assert "expected landmarks near the 450 x 450 picture" in told["image00005.mat"]
+    assert len(told) == len(faces.skipped) == 5
+
+
+def test_a_folder_one_level_off(tmp_path: Path) -> None:
+    folder = tmp_path / "AFLW2000"
+    (folder / "Code").mkdir(parents=True)
+    _write(folder)
+    for wrong in (tmp_path, folder / "Code"):
+        with pytest.raises(FileNotFoundError, match=f"{folder} looks like it: give that folder"):
+            AFLW2000(wrong)
+
+
 def test_real_samples_have_the_signs_on_record(real_data: Path) -> None:
     """image00475 looks up by 40 and to the image left by 66 degrees: there the jaw's image-right end is nearer."""
     samples = {s.name: s for s in AFLW2000(real_data / "real" / "AFLW2000")}

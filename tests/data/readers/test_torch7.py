@@ -1,4 +1,4 @@
-"""Torch7 files, written here by the layout of ``File.lua``."""
+"""Torch7 files, written here by the layout of ``File.lua`` (binary) and ``THDiskFile.c`` (ASCII)."""
 
 import struct
 import time
@@ -167,7 +167,7 @@ def test_an_empty_tensor(parse: Parse) -> None:
     ],
 )
 def test_what_is_not_admitted_is_refused(parse: Parse, content: bytes, message: str) -> None:
-    with pytest.raises(ValueError, match=rf"a\.t7: expected a whole Torch7 binary file with tensors: .*{message}"):
+    with pytest.raises(ValueError, match=rf"a\.t7: expected a whole Torch7 file with tensors: .*{message}"):
         parse(content)
 
 
@@ -203,9 +203,80 @@ def test_a_missing_or_huge_file(tmp_path: Path) -> None:
         read_t7(tmp_path / "b.t7")
 
 
-WHOLE = table(
-    1, (string("x"), tensor(np.arange(136.0).reshape(68, 2), index=2)), (number(1), integer(BOOLEAN) + integer(0))
+def in_words(values: np.ndarray, kind: str = "Double", index: int = 1) -> bytes:
+    """A tensor in ASCII mode: every call of the writer is a line, but characters and bytes stand as they are."""
+    data = values.astype(KINDS[kind])
+    strides = [int(np.prod(values.shape[axis + 1 :])) for axis in range(values.ndim)]
+    words = data.tobytes() if data.itemsize == 1 else " ".join(f"{value:.17g}" for value in data.flat).encode()
+    head, storage_head = (f"3\nV 1\n{len(name)}\n{name}" for name in (f"torch.{kind}Tensor", f"torch.{kind}Storage"))
+    sizes = "\n".join(" ".join(map(str, row)) for row in (values.shape, strides))
+    text = f"4\n{index}\n{head}\n{values.ndim}\n{sizes}\n1\n4\n{index + 1}\n{storage_head}\n{data.size}\n"
+    return text.encode() + words + b"\n"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_ascii_tensors_of_every_type(parse: Parse, kind: str) -> None:
+    values = np.arange(12).reshape(4, 3)  # 10 is a line end where bytes stand as they are
+    found = parse(in_words(values, kind))
+    assert found.dtype == np.dtype(KINDS[kind])
+    np.testing.assert_array_equal(found, values)
+
+
+def test_ascii_numbers_are_exact(parse: Parse) -> None:
+    values = np.random.default_rng(0).uniform(-1000, 1000, (68, 2))
+    np.testing.assert_array_equal(parse(in_words(values)), values)
+
+
+def test_an_ascii_table(parse: Parse) -> None:
+    values = np.arange(6.0).reshape(2, 3)
+    content = b"3\n1\n6\n" + b"".join(
+        [
+            b"2\n1\nx\n" + in_words(values, index=2),
+            b"2\n5\nagain\n" + b"4\n2\n",
+            b"1\n1\n" + b"2\n9\ntwo\nlines\n",
+            b"1\n2\n" + b"5\n1\n",
+            b"2\n4\nnone\n" + b"0\n",
+            b"2\n5\nempty\n" + b"2\n0\n",
+        ]
+    )
+    found = parse(content)
+    np.testing.assert_array_equal(found.pop("x"), values)
+    np.testing.assert_array_equal(found.pop("again"), values)
+    assert found == {1.0: "two\nlines", 2.0: True, "none": None, "empty": ""}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"6\n1\n4\ncode\n", "an object of type 6: functions and the like are not read"),
+        (b"4\n1\n3\nV 1\n9\nnn.Linear\n", "an object of class 'nn.Linear': only tensors are read"),
+        (in_words(np.arange(3))[:-4], "3 numbers are announced, 2 bytes are left"),
+        (in_words(np.arange(3)).replace(b"\n3\n0 1 2", b"\n-3\n0 1 2"), "-3 numbers are announced"),
+        (in_words(np.arange(3)).replace(b"0 1 2", b"0 , 2"), "no whole number at byte"),
+        (in_words(np.arange(12.0))[:-2], "no whole number at byte"),  # cut within a number that reads all the same
+        (in_words(np.arange(3)).replace(b"0 1 2", b"0 x 2"), "could not convert string to float: 'x'"),
+        (in_words(np.arange(3), "Short").replace(b"0 1 2", b"0 99999 2"), "out of bounds"),
+        (in_words(np.arange(3), "Byte")[:-2], "3 bytes are announced, 2 are left"),
+        (in_words(np.arange(3)).replace(b"torch.DoubleStorage", b"torch.DoubleStore"), "only tensors are read"),
+        (b"2\n999999999999\nx", "999999999999 bytes are announced"),
+        (b"3\n1\n2147483647\n", "a table of 2147483647 entries"),
+        (b"1\n", "no whole number at byte 2"),
+    ],
 )
+def test_what_is_not_admitted_in_ascii_is_refused(parse: Parse, content: bytes, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"a\.t7: expected a whole Torch7 file with tensors: .*{message}"):
+        parse(content)
+
+
+def test_ascii_nesting_is_bounded(parse: Parse) -> None:
+    with pytest.raises(ValueError, match="objects nested more than 16 deep"):
+        parse(b"".join(b"3\n%d\n1\n" % index for index in range(1, 1000)))
+
+
+WORDS = [*"01234568", "-1", "3.5", "nan", "1e999", "99999999999", "torch.FloatTensor", "torch.FloatStorage", "\xff"]
+POINTS = np.arange(136.0).reshape(68, 2)
+WHOLE = table(1, (string("x"), tensor(POINTS, index=2)), (number(1), integer(BOOLEAN) + integer(0)))
+WHOLE_IN_WORDS = b"3\n1\n2\n2\n1\nx\n" + in_words(POINTS, index=2) + b"1\n1\n5\n0\n"
 
 
 def _only_value_errors(path: Path, content: bytes) -> None:
@@ -224,14 +295,25 @@ def test_random_bytes(tmp_path_factory: pytest.TempPathFactory, content: bytes) 
 
 
 @FAST
+@given(words=st.lists(st.sampled_from(WORDS)))
+def test_random_words(tmp_path_factory: pytest.TempPathFactory, words: list[str]) -> None:
+    _only_value_errors(tmp_path_factory.getbasetemp() / "words.t7", "\n".join(words).encode("latin-1"))
+
+
+@FAST
 @given(
-    changes=st.lists(st.tuples(st.integers(0, 200), st.sampled_from([0, 1, 2, 3, 4, 5, 8, 127, 255])), min_size=1),
+    changes=st.lists(
+        st.tuples(st.integers(0, 200), st.sampled_from([*range(6), 8, 127, 255, *b"012345 9-\n"])), min_size=1
+    ),
     cut=st.integers(0, len(WHOLE)),
 )
-def test_mutations(tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]], cut: int) -> None:
-    content = bytearray(WHOLE)
+@pytest.mark.parametrize("whole", [WHOLE, WHOLE_IN_WORDS], ids=["binary", "ascii"])
+def test_mutations(
+    tmp_path_factory: pytest.TempPathFactory, whole: bytes, changes: list[tuple[int, int]], cut: int
+) -> None:
+    content = bytearray(whole)
     for place, value in changes:  # the structure lies in the first 200 bytes
         content[place] = value
     path = tmp_path_factory.getbasetemp() / "mutated.t7"
     _only_value_errors(path, bytes(content))
-    _only_value_errors(path, WHOLE[:cut])
+    _only_value_errors(path, whole[:cut])

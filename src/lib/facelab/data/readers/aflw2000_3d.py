@@ -6,10 +6,12 @@ import torch
 from torch import Tensor
 
 from facelab.data.readers.base import FaceFiles, Label, Pair, by_stem, check_points, pictures_in
+from facelab.data.readers.ls3dw import read_points
 from facelab.data.readers.matlab import read_matlab
 from facelab.face3d.parameters import camera_from_pose_para, pack
 
 SIDE = 450  # of the pictures of 300W-LP and AFLW2000-3D
+_OTHER_KINDS = (".t7", ".npy", ".pts", ".mat")  # of the re-annotation; the set's own labels are .mat files
 MODEL_FIELDS = {"Pose_Para": (1, 7), "Shape_Para": (199, 1), "Exp_Para": (29, 1)}
 
 
@@ -33,9 +35,9 @@ class AFLW2000(FaceFiles[Pair]):
     sign = "image*.mat"
 
     def __init__(self, folder: str | Path, labels: str | Path = "original", strict: bool = True) -> None:
-        self._other = None if labels == "original" else Path(labels)
-        if self._other is not None and not self._other.is_dir():
-            raise FileNotFoundError(f"{self._other}: labels: expected 'original' or the folder of the re-annotation")
+        self.labels = None if labels == "original" else Path(labels)
+        if self.labels is not None and not self.labels.is_dir():
+            raise FileNotFoundError(f"{self.labels}: labels: expected 'original' or the folder of the re-annotation")
         super().__init__(folder, strict)
 
     def _entries(self) -> list[Pair]:
@@ -43,27 +45,25 @@ class AFLW2000(FaceFiles[Pair]):
         labels = list(self.folder.glob("*.mat"))
         if not labels:
             raise self._nothing_found()
+        self._others: dict[str, Path] = {}
+        if self.labels is not None:  # of several of one name the first kind is taken
+            found = (path for suffix in reversed(_OTHER_KINDS) for path in self.labels.rglob(f"*{suffix}"))
+            self._others = {path.stem: path for path in found}
         return self._pairs(by_stem(pictures, self.folder), by_stem(labels, self.folder))
 
     def _label(self, entry: Pair) -> Label:
         fields = read_matlab(entry.label, {"pt3d_68": (3, 68), **MODEL_FIELDS})
         landmarks = fields["pt3d_68"].T - torch.tensor([1.0, 1.0, 0.0])
-        if self._other is not None:
+        if self.labels is not None:
             landmarks = self._reannotated(entry.name)
         check_points(landmarks, 68, entry.label, (SIDE, SIDE))
         pose, parameters = model_label(fields)
         return Label(landmarks, pose=pose, parameters=parameters)
 
     def _reannotated(self, name: str) -> Tensor:
-        from facelab.data.readers.ls3dw import read_points
-
-        assert self._other is not None
-        found = sorted(
-            path for path in self._other.rglob(f"{name}.*") if path.suffix in (".t7", ".npy", ".pts", ".mat")
-        )
-        if not found:
-            raise FileNotFoundError(f"{self._other}: no re-annotation {name}.t7, .npy, .pts or .mat")
-        return read_points(found[0])
+        if name not in self._others:
+            raise FileNotFoundError(f"{self.labels}: no re-annotation {name}{', '.join(_OTHER_KINDS)}")
+        return read_points(self._others[name])
 
     def _image(self, entry: Pair) -> Path:
         return entry.picture

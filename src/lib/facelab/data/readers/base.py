@@ -129,7 +129,7 @@ class FaceFiles(Dataset[FaceSample], Generic[E]):
 
     def _nothing_found(self) -> FileNotFoundError:
         """What to raise without a sample; says so if the folder above or one below looks right."""
-        near = [self.folder.parent, *sorted(child for child in self.folder.iterdir() if child.is_dir())[:50]]
+        near = [self.folder.resolve().parent, *sorted(child for child in self.folder.iterdir() if child.is_dir())[:50]]
         signs = self.sign.split("|")
         right = [place for place in near if any(next(place.glob(sign), None) is not None for sign in signs)]
         hint = f"; {right[0]} looks like it: give that folder" if right else ""
@@ -217,9 +217,9 @@ def picture_size(path: Path) -> tuple[int, int]:
             picture.load()
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such picture") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:  # decoders raise what they like on damage: OSError, SyntaxError, struct.error ...
         raise ValueError(f"{path}: expected a readable picture (PNG, JPEG ...): {error}") from error
-    return size if orientation < 5 else size[::-1]  # EXIF orientations from 5 on lie on their side
+    return size[::-1] if orientation in (5, 6, 7, 8) else size  # these EXIF orientations lie on their side
 
 
 def by_stem(paths: Iterable[Path], root: Path) -> dict[str, Path]:
