@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 
 
@@ -22,6 +22,6 @@ def read_image(path: str | Path) -> Tensor:
     try:
         with Image.open(path) as picture:
             pixels = np.array(ImageOps.exif_transpose(picture).convert("RGB"))
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:  # every decoder has its own kinds: ValueError, struct.error, DecompressionBombError ...
         raise ValueError(f"{path}: expected a readable picture (PNG, JPEG ...): {error}") from error
     return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
