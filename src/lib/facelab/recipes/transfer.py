@@ -91,11 +91,11 @@ class TransferRecipe:
         ranges: of the scenes. augmentation: of the training pictures.
     """
 
-    faces: int = 8_192
+    faces: int = 12_288
     test_faces: int = 512
     picture: int = 80
     size: int = 64
-    epochs: int = 14
+    epochs: int = 16
     batch: int = 64
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
