@@ -63,7 +63,7 @@ def test_check_on_real_samples(real_data: Path, tmp_path: Path) -> None:
     [
         (("data", "check", "300Q", "."), "data set '300Q': expected one of 300W-LP, "),
         (("data", "check", "WFLW", "nowhere"), "nowhere: no such folder; expected that of WFLW"),
-        (("data", "check", "WFLW", ".", "-o", "split"), "--option split: expected KEY=VALUE"),
+        (("data", "check", "WFLW", ".", "-o", "split"), "split: expected KEY=VALUE"),
         (("data", "check", "WFLW", ".", "-o", "speed=1"), "WFLW: option speed: expected some of split, subset, strict"),
         (("faces", "show", "nobody", "--output", "x.png"), "nobody: expected 'builtin' or a folder"),
         (("bench", "transfer", "--data", "nowhere"), "nowhere: expected photographs in real/AFLW2000"),

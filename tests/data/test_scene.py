@@ -8,7 +8,7 @@ import torch
 from facelab.data import SceneRanges
 from facelab.data.draws import Draws
 from facelab.data.synthetic.appearance import coats, sample_palettes
-from facelab.data.synthetic.background import sample_backgrounds
+from facelab.data.synthetic.background import Backdrop, sample_backdrops
 from facelab.data.synthetic.composition import GRAINS, compose
 from facelab.data.synthetic.light import Light, ambient_of, cast_shadow, harmonics, sample_light, shade
 from facelab.data.synthetic.paint import Coats, lay
@@ -116,7 +116,7 @@ def test_both_backends_paint_the_same_picture(face: MorphableModel) -> None:
     torch.testing.assert_close(shade(albedo, normals, light, lit, gloss, "torch"), colours, atol=2e-5, rtol=1e-4)
     points = torch.stack([vertices[..., 0] * 2.5 + 48, 40 - vertices[..., 1] * 2.5, vertices[..., 2] * 2.5], 2)
     raster = rasterize(points, face.triangles, 96, 96)
-    behind, grains = sample_backgrounds(draws, 48), torch.rand(3, len(GRAINS), generator=_seed(7))
+    behind, grains = sample_backdrops(draws).paint(48), torch.rand(3, len(GRAINS), generator=_seed(7))
     picture = compose(face, raster, colours, behind, grains, "numba")
     assert picture.shape == (3, 3, 48, 48)
     torch.testing.assert_close(compose(face, raster, colours, behind, grains, "torch"), picture, atol=2e-4, rtol=0)
@@ -144,7 +144,9 @@ def test_faces_are_never_black_and_never_burnt_out(face: MorphableModel) -> None
 def test_backdrops_differ_and_do_not_change() -> None:
     first = plates()
     assert first.dtype == torch.uint8 and len(torch.unique(first.flatten(1), dim=0)) == len(first)
-    again = sample_backgrounds(Draws(6, _seed(11)), 40)
-    torch.testing.assert_close(sample_backgrounds(Draws(6, _seed(11)), 40), again)
+    again = sample_backdrops(Draws(6, _seed(11))).paint(40)
+    torch.testing.assert_close(sample_backdrops(Draws(6, _seed(11))).paint(40), again)
     assert again.shape == (6, 3, 40, 40) and 0 <= float(again.min()) <= float(again.max()) <= 1
     assert float(again.flatten(2).std(2).mean()) > 0.03
+    colour = torch.tensor([0.2, 0.4, 0.6])
+    assert torch.equal(Backdrop.plain(colour, 2).paint(16), colour[None, :, None, None].expand(2, 3, 16, 16))

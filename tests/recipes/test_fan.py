@@ -72,9 +72,10 @@ def test_mean_shape_is_exact_for_one_face() -> None:
 
 def test_the_gpu_profile_is_the_papers() -> None:
     recipe = recipes.get("fan", "gpu")
-    assert (recipe.size, recipe.stacks, recipe.width, recipe.depth, recipe.batch) == (256, 4, 256, 4, 10)
-    assert recipe.optimizer is torch.optim.RMSprop and recipe.epochs == 40 and recipe.sigma == 1.0
-    rates = [recipe.learning_rate * recipe.schedule(epoch / 40) for epoch in (0, 15, 30)]
+    plan = recipe.training
+    assert (recipe.size, recipe.stacks, recipe.width, recipe.depth, recipe.sigma) == (256, 4, 256, 4, 1.0)
+    assert (plan.optimizer.name, plan.epochs, plan.batch) == ("rmsprop", 40, 10)
+    rates = [plan.optimizer.learning_rate * plan.schedule(epoch / 40) for epoch in (0, 15, 30)]
     assert rates == pytest.approx([1e-4, 1e-5, 1e-6])
     change = recipe.augmentation
     assert change.rotation == 50 and change.scale == (0.8, 1.2)
@@ -88,9 +89,9 @@ def test_training_and_test_faces_differ() -> None:
 
 
 def test_unknown_names_are_refused() -> None:
-    with pytest.raises(ValueError, match="profile: expected one of smoke, quick, cpu, gpu, got 'fast'"):
+    with pytest.raises(ValueError, match="profile: there is no 'fast'; expected one of smoke, quick, cpu, gpu"):
         recipes.get("fan", "fast")
-    with pytest.raises(ValueError, match="recipe: expected one of fan, got 'fun'"):
+    with pytest.raises(ValueError, match="recipe: there is no 'fun'; did you mean 'fan'. expected one of fan"):
         recipes.get("fun", "quick")
 
 

@@ -9,7 +9,7 @@ import torch
 from facelab.data import FaceSample, SyntheticFaces
 from facelab.face3d import builtin_face
 from facelab.face3d.contour import JAW
-from facelab.recipes.transfer import Photograph, TransferRecipe, _Batches, photographs
+from facelab.recipes.transfer import Photograph, TransferRecipe, _Lesson, photographs
 from facelab.recipes.transfer_runs import Run, run_all, table
 
 SMALL = TransferRecipe(faces=64, test_faces=32, epochs=1, batch=16)
@@ -47,7 +47,10 @@ class _Knows(torch.nn.Module):
 
 def test_batches_hold_both_jaws_in_the_crop(faces: SyntheticFaces) -> None:
     plain = TransferRecipe(**{**vars(SMALL), "augmentation": type(SMALL.augmentation)(mirror=1.0)})
-    images, points = next(iter(_Batches(faces, plain, torch.Generator().manual_seed(1))))
+    lesson = _Lesson(plain, builtin_face())
+    drawn = lesson.samples(0, torch.device("cpu"), progress=False)
+    chosen = lesson.collate([drawn[index] for index in range(16)])
+    images, points = lesson.prepare(chosen, torch.Generator().manual_seed(1))
     assert images.shape == (16, 3, 64, 64) and points.shape == (16, 68 + JAW, 2)
     assert bool((points[:, :68].abs() < 1).all())  # the crop holds the face
     extent = points[:, :68].amax(1) - points[:, :68].amin(1)

@@ -13,9 +13,6 @@ class _Counting:
     def __init__(self, length: int, breaks_at: int = -1) -> None:
         self.length, self.breaks_at, self.made = length, breaks_at, 0
 
-    def __len__(self) -> int:
-        return self.length
-
     def __iter__(self) -> Iterator[int]:
         for number in range(self.length):
             if number == self.breaks_at:
@@ -26,7 +23,6 @@ class _Counting:
 
 def test_every_item_in_order_and_again() -> None:
     batches = Prefetch(_Counting(20))
-    assert len(batches) == 20
     assert list(batches) == list(range(20)) == list(batches)
 
 

@@ -14,7 +14,7 @@ from facelab.data.images import read_image
 from facelab.data.occluders import OCCLUDERS, occlude
 from facelab.data.readers import DATA_SETS, open_dataset
 from facelab.data.sample import FaceSample, landmark_box
-from facelab.data.synthetic import SceneRanges, SyntheticFaces
+from facelab.data.synthetic import LiveFaces, SceneRanges, SyntheticFaces
 
 __all__ = [
     "CROPS",
@@ -25,6 +25,7 @@ __all__ = [
     "Augmentation",
     "Crop",
     "FaceSample",
+    "LiveFaces",
     "SceneRanges",
     "SyntheticFaces",
     "cache_folder",

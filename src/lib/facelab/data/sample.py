@@ -1,10 +1,13 @@
 """One face as every data set and every network sees it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
+
+_TENSORS = ("image", "landmarks", "visible", "box", "pose", "parameters")
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,20 @@ class FaceSample:
             raise ValueError(
                 f"stack: expected one mark-up and one picture shape, got {sorted(markups)}, {sorted(shapes)}"
             )
-        fields = ("image", "landmarks", "visible", "box", "pose", "parameters")
-        tensors = {field: torch.stack([getattr(s, field) for s in samples]) for field in fields}
+        tensors = {field: torch.stack([getattr(s, field) for s in samples]) for field in _TENSORS}
         return FaceSample(**tensors, name=tuple(str(s.name) for s in samples), markup=samples[0].markup)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "FaceSample":
+        """The same on another device; the copy may go on while the program does, from pinned memory."""
+        return self._with(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> "FaceSample":
+        """The same in memory from which a CUDA device copies directly."""
+        return self._with(Tensor.pin_memory)
+
+    def _with(self, change: Callable[[Tensor], Tensor]) -> "FaceSample":
+        moved: dict[str, Any] = {field: change(getattr(self, field)) for field in _TENSORS}
+        return replace(self, **moved)
 
 
 def landmark_box(landmarks: Tensor) -> Tensor:

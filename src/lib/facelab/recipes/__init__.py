@@ -1,22 +1,19 @@
 """The experiments of each paper as data, at every profile."""
 
 from facelab.recipes import fan
+from facelab.recipes.settings import changed, nearest
 
-_RECIPES = {"fan": fan.PROFILES}
 PROFILES = ("smoke", "quick", "cpu", "gpu")
+RECIPES = {"fan": fan.PROFILES}
 
 
 def get(name: str, profile: str = "quick") -> fan.FanRecipe:
     """The recipe of a paper at a profile.
 
     Raises:
-        ValueError: if there is no such recipe or profile, with those there are.
+        ValueError: if there is no such recipe or profile, with the nearest there is.
     """
-    if name not in _RECIPES:
-        raise ValueError(f"recipe: expected one of {', '.join(_RECIPES)}, got {name!r}")
-    if profile not in PROFILES:
-        raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, got {profile!r}")
-    return _RECIPES[name][profile]
+    return nearest("profile", profile, nearest("recipe", name, RECIPES))
 
 
-__all__ = ["PROFILES", "get"]
+__all__ = ["PROFILES", "RECIPES", "changed", "get", "nearest"]

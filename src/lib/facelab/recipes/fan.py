@@ -1,18 +1,18 @@
 """FAN (Bulat and Tzimiropoulos 2017): what to train, on what, and for how long."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from facelab.data import (
     Augmentation,
     Crop,
     FaceSample,
+    LiveFaces,
     SyntheticFaces,
     crop_faces,
     crop_window,
@@ -28,7 +28,7 @@ from facelab.losses import stacked_heatmap_l2
 from facelab.markups import markup
 from facelab.metrics import nme
 from facelab.models import FAN
-from facelab.training import fit, steps, warmup_cosine
+from facelab.training import Fitted, Optimizer, Steps, Training, WarmupCosine, fit
 
 _STRIDE = 4  # picture pixels per heatmap pixel, set by FAN's stem
 _TEST_SEED = 10_000  # test faces never share a seed with training faces
@@ -45,7 +45,7 @@ class FanRecipe:
         stacks, width, depth, pool: of the network. sigma: of the targets, in heatmap pixels.
         crop: rule of :func:`facelab.data.crop_window`.
         faces: training faces. test_faces: unseen ones. picture: side of the rendered pictures in pixels.
-        epochs, batch, learning_rate, optimizer, schedule: of the training.
+        training: epochs, batch, optimiser, schedule, precision.
         augmentation: of the training pictures.
         passing_share: what the trained network's mean NME must not exceed, as a share of the mean shape's.
     """
@@ -57,11 +57,7 @@ class FanRecipe:
     faces: int
     test_faces: int
     picture: int
-    epochs: int
-    batch: int
-    learning_rate: float
-    optimizer: type[torch.optim.Optimizer] = torch.optim.AdamW
-    schedule: Callable[[float], float] = field(default_factory=warmup_cosine)
+    training: Training
     pool: str = "avg"
     sigma: float = 1.0
     crop: str = "tight"
@@ -82,13 +78,32 @@ class FanRecipe:
         """Faces that no training set of this recipe holds; the same for every seed."""
         return SyntheticFaces(self.test_faces, self.picture, _TEST_SEED, camera=None, progress=progress)
 
-    def loss(self, model: nn.Module, batch: FaceSample, generator: torch.Generator) -> Tensor:
-        """Augments and crops a batch, draws its target heatmaps, and compares every stack with them."""
-        crop = crop_faces(batch, self.size, self.crop, self.augmentation, generator)
+    def samples(self, seed: int, device: torch.device, progress: bool = False) -> SyntheticFaces | LiveFaces:
+        """The training set; on a CUDA device new faces for each batch, drawn there."""
+        self.test_set(progress)  # rendered before the clock of the first epoch starts
+        if device.type == "cuda":
+            return LiveFaces(self.faces, self.picture, camera=None, device=device)
+        return self.training_set(seed, progress)
+
+    def collate(self, samples: list[FaceSample]) -> FaceSample:
+        """A batch of samples."""
+        return FaceSample.stack(samples)
+
+    def prepare(self, samples: FaceSample, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Augmented crops ``(B, 3, size, size)`` and their target heatmaps, on the device of the samples."""
+        crop = crop_faces(samples, self.size, self.crop, self.augmentation, generator)
         side = self.size // _STRIDE
-        target = encode_heatmaps(to_heatmap_pixels(crop.landmarks[..., :2], _STRIDE), side, side, self.sigma)
-        stacks = _all_stacks(model, crop.image)
-        return stacked_heatmap_l2(stacks, target.to(stacks[0].device))
+        return crop.image, encode_heatmaps(to_heatmap_pixels(crop.landmarks[..., :2], _STRIDE), side, side, self.sigma)
+
+    def loss(self, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        """The squared error of every stack's heatmaps."""
+        images, target = batch
+        return stacked_heatmap_l2(network(images), target)
+
+    def measure(self, network: nn.Module, part: slice) -> dict[str, Tensor]:
+        """The NME of a part of the test faces."""
+        faces = self.test_set()
+        return {"nme": self.evaluate(network, Subset(faces, range(len(faces))[part]))[1]}
 
     def heatmaps(self, model: nn.Module, batch: FaceSample) -> tuple[Tensor, Crop]:
         """The last stack's heatmaps ``(B, L, size / 4, size / 4)`` of a batch, and the crops they were made from."""
@@ -121,7 +136,7 @@ class FanRecipe:
         predicted, target = [], []
         model.eval()
         with torch.inference_mode():
-            for batch in DataLoader(faces, self.batch, collate_fn=FaceSample.stack):
+            for batch in DataLoader(faces, self.training.batch, collate_fn=FaceSample.stack):
                 predicted.append(self.landmarks(model, batch, **options))  # type: ignore[arg-type]
                 target.append(batch.landmarks[..., :2])
         points = torch.cat(predicted)
@@ -133,38 +148,13 @@ class FanRecipe:
         device: torch.device | str = "cpu",
         output: str | Path | None = None,
         progress: bool = False,
-        faces: Dataset[FaceSample] | None = None,
-    ) -> tuple[FAN, list[dict[str, float]]]:
-        """Trains from scratch.
+    ) -> Fitted:
+        """Trains from scratch, or goes on: :func:`facelab.training.fit` with this recipe.
 
-        Args:
-            seed: of the weights, the training faces, their order and their augmentation.
-            output: see :func:`facelab.training.fit`. faces: other training faces.
         Returns:
             The network in evaluation mode and the history; its entries hold ``nme``, that of the test faces.
         """
-        model = self.model(seed).to(device)
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        generator = torch.Generator().manual_seed(seed)
-        source = self.training_set(seed, progress) if faces is None else faces
-        loader = DataLoader(
-            source, self.batch, shuffle=True, drop_last=True, generator=generator, collate_fn=FaceSample.stack
-        )
-        test = self.test_set()
-        optimizer = self.optimizer(model.parameters(), lr=self.learning_rate)  # type: ignore[call-arg]
-        history = fit(
-            model,
-            loader,
-            lambda network, batch: self.loss(network, batch, generator),
-            optimizer,
-            self.epochs,
-            schedule=self.schedule,
-            evaluate=lambda network: {"nme": float(self.evaluate(network, test)[1].mean())},
-            generator=generator,
-            output=output,
-            progress=progress,
-        )
-        return model.eval(), history
+        return fit(self, seed, str(device), output, progress)
 
 
 def mean_shape(recipe: FanRecipe, training: Tensor, boxes: Tensor) -> Tensor:
@@ -187,6 +177,11 @@ def _all_stacks(model: nn.Module, images: Tensor) -> list[Tensor]:
     return model(images.to(device).contiguous(memory_format=torch.channels_last))
 
 
+def _adamw(epochs: int) -> Training:
+    """What teaches small networks quickly: AdamW with a warm-up and half a cosine."""
+    return Training(epochs, 16, Optimizer("adamw", 2e-3, weight_decay=0.01), WarmupCosine())
+
+
 PROFILES = {
     "smoke": FanRecipe(
         size=32,
@@ -196,9 +191,7 @@ PROFILES = {
         stacks=2,
         faces=64,
         test_faces=32,
-        epochs=2,
-        batch=16,
-        learning_rate=2e-3,
+        training=_adamw(epochs=2),
         passing_share=math.inf,  # two epochs on 64 faces teach nothing
     ),
     "quick": FanRecipe(
@@ -210,9 +203,7 @@ PROFILES = {
         sigma=1.5,
         faces=4000,
         test_faces=500,
-        epochs=12,
-        batch=16,
-        learning_rate=2e-3,
+        training=_adamw(epochs=12),
     ),
     "cpu": FanRecipe(
         size=96,
@@ -223,9 +214,7 @@ PROFILES = {
         sigma=1.5,
         faces=8000,
         test_faces=1000,
-        epochs=8,
-        batch=16,
-        learning_rate=2e-3,
+        training=_adamw(epochs=8),
     ),
     # The paper's own numbers, on synthetic faces instead of 300W-LP.
     "gpu": FanRecipe(
@@ -236,11 +225,7 @@ PROFILES = {
         stacks=4,
         faces=60000,
         test_faces=2000,
-        epochs=40,
-        batch=10,
-        learning_rate=1e-4,
-        optimizer=torch.optim.RMSprop,
-        schedule=steps((15 / 40, 30 / 40)),
+        training=Training(40, 10, Optimizer("rmsprop", 1e-4), Steps((15 / 40, 30 / 40))),
         pool="max",
         crop="fan",
     ),

@@ -5,12 +5,14 @@ the faces: their shapes, poses, looks and light.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from facelab.data import (
     Augmentation,
@@ -29,7 +31,7 @@ from facelab.geometry import Affine
 from facelab.markups import markup
 from facelab.metrics import nme
 from facelab.models import LandmarkRegressor
-from facelab.training import Prefetch, fit, warmup_cosine
+from facelab.training import Fitted, Optimizer, Training, WarmupCosine, fit
 
 _TEST_SEED = 10_000  # test faces never share a seed with training faces
 _POINTS = 68 + JAW  # the 68 with the jaw on the head, then the jaw on the visible outline
@@ -116,21 +118,9 @@ class TransferRecipe:
         windows = Affine.crop(*crop_window(landmark_box(points[:, :68]), _CROP), self.size)
         return _normalised(windows.apply(points), self.size).mean(0)
 
-    def train(
-        self, face: MorphableModel, seed: int = 0, progress: bool = False
-    ) -> tuple[LandmarkRegressor, list[dict[str, float]]]:
-        """Trains from scratch; the network is in evaluation mode, the history has one entry an epoch."""
-        faces = self.training_set(face, seed, progress)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            model = LandmarkRegressor(_POINTS, self.mean_shape(faces))
-            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            optimizer = torch.optim.AdamW(model.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
-            batches = Prefetch(_Batches(faces, self, torch.Generator().manual_seed(seed)))
-            history = fit(
-                model, batches, _loss, optimizer, self.epochs, schedule=warmup_cosine(0.15, 0.001), progress=progress
-            )
-        return model.eval(), history
+    def train(self, face: MorphableModel, seed: int = 0, progress: bool = False) -> Fitted:
+        """Trains from scratch on faces of this model."""
+        return fit(_Lesson(self, face), seed, device="cpu", progress=progress)
 
     def landmarks(self, model: nn.Module, sample: FaceSample, jaw: str = "3d", mirror: bool = False) -> Tensor:
         """The 68 landmarks ``(B, 68, 2)`` of a batch of pictures of one size, in their pixels.
@@ -184,37 +174,71 @@ def _partners() -> Tensor:
     return torch.cat([torch.tensor(markup("68").mirror), 68 + torch.arange(JAW).flip(0)])
 
 
-def _loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
-    images, target = batch
-    return (model(images.contiguous(memory_format=torch.channels_last)) - target).abs().mean()
-
-
 def _error(predicted: Tensor, face: Photograph) -> Tensor:
     target = face.sample.landmarks[:, :2]
     present = target.isfinite().all(1)
     return nme(predicted[None, present], target[None, present], "bbox")[0]
 
 
-class _Batches:
-    """Augmented crops and their targets; goes on in its generator from epoch to epoch."""
+class _Pairs(list[Any]):
+    """Stacked faces and the contours that belong to them."""
 
-    def __init__(self, faces: SyntheticFaces, recipe: TransferRecipe, generator: torch.Generator) -> None:
-        self.faces, self.recipe, self.generator = faces, recipe, generator
-        self.contours = faces.contours
+    def to(self, device: torch.device, non_blocking: bool = False) -> "_Pairs":
+        return _Pairs(part.to(device, non_blocking=non_blocking) for part in self)
+
+    def pin_memory(self) -> "_Pairs":
+        return _Pairs(part.pin_memory() for part in self)
+
+
+class _WithContours(Dataset[tuple[FaceSample, Tensor]]):
+    """Faces, each with its jaw by the rule of the visible outline."""
+
+    def __init__(self, faces: SyntheticFaces) -> None:
+        self.faces, self.contours = faces, faces.contours
 
     def __len__(self) -> int:
-        return len(self.faces) // self.recipe.batch
+        return len(self.faces)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        order = torch.randperm(len(self.faces), generator=self.generator)
-        for chosen in order[: len(self) * self.recipe.batch].split(self.recipe.batch):
-            yield self._cut(chosen)
+    def __getitem__(self, index: int) -> tuple[FaceSample, Tensor]:
+        return self.faces[index], self.contours[index]
 
-    def _cut(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        size = self.recipe.size
-        batch = FaceSample.stack([self.faces[index] for index in chosen.tolist()])
-        crop = crop_faces(batch, size, _CROP, self.recipe.augmentation, self.generator)
-        contour = crop.affine.apply(self.contours[chosen])
-        mirrored = torch.det(crop.affine.matrix[:, :, :2]) < 0
-        contour = torch.where(mirrored[:, None, None], contour.flip(1), contour)
-        return crop.image, _normalised(torch.cat([crop.landmarks[..., :2], contour], 1), size)
+
+@dataclass(frozen=True)
+class _Lesson:
+    """The recipe with a face model: what the training loop asks for."""
+
+    recipe: TransferRecipe
+    face: MorphableModel
+
+    @property
+    def training(self) -> Training:
+        optimizer = Optimizer("adamw", self.recipe.learning_rate, self.recipe.weight_decay)
+        return Training(self.recipe.epochs, self.recipe.batch, optimizer, WarmupCosine(0.15, 0.001))
+
+    def model(self, seed: int) -> nn.Module:
+        faces = self.recipe.training_set(self.face, seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return LandmarkRegressor(_POINTS, self.recipe.mean_shape(faces))
+
+    def samples(self, seed: int, device: torch.device, progress: bool) -> _WithContours:
+        return _WithContours(self.recipe.training_set(self.face, seed, progress))
+
+    def collate(self, samples: list[tuple[FaceSample, Tensor]]) -> _Pairs:
+        faces, contours = zip(*samples, strict=True)
+        return _Pairs([FaceSample.stack(faces), torch.stack(contours)])
+
+    def prepare(self, samples: _Pairs, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Augmented crops, and both jaws and the other landmarks in them."""
+        faces, contours = samples
+        crop = crop_faces(faces, self.recipe.size, _CROP, self.recipe.augmentation, generator)
+        moved = crop.affine.apply(contours)
+        moved = torch.where(crop.mirrored[:, None, None], moved.flip(1), moved)
+        return crop.image, _normalised(torch.cat([crop.landmarks[..., :2], moved], 1), self.recipe.size)
+
+    def loss(self, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        images, target = batch
+        return (network(images) - target).abs().mean()
+
+    def measure(self, network: nn.Module, part: slice) -> dict[str, Tensor]:
+        return {}

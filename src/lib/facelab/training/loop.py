@@ -1,139 +1,168 @@
-"""The training loop: one page, one device."""
+"""The training loop: one page over small parts, for one device or many."""
 
-import json
-import math
+import sys
 import time
-from collections.abc import Callable, Iterable, Sequence, Sized
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from facelab.training.checkpoint import load_checkpoint, save_checkpoint
+from facelab.training.descent import HasLoss, descend
+from facelab.training.describe import NO_EFFECT, describe
+from facelab.training.feed import Feed, Prepares
+from facelab.training.guards import Interrupted, StopRequests, Watch
+from facelab.training.keeper import Keeper
+from facelab.training.order import Order
+from facelab.training.plan import Training
+from facelab.training.precision import Precision
+from facelab.training.state import Entry, State
+from facelab.training.world import World, joined
 
-Entry = dict[str, float]
+_LOOK = 20  # steps between two looks at the losses on CUDA: each look makes the device wait
 
 
-class Batches(Sized, Iterable[Any], Protocol):
-    """Anything with a length that can be gone through once an epoch: a ``DataLoader``, say."""
+class Recipe(Prepares, HasLoss, Protocol):
+    """What :func:`fit` trains, and on what."""
+
+    @property
+    def training(self) -> Training:
+        """How long, in what steps."""
+
+    def model(self, seed: int) -> nn.Module:
+        """The untrained network."""
+
+    def samples(self, seed: int, device: torch.device, progress: bool) -> Any:
+        """Training samples: a set with a length and an index, or :class:`facelab.training.Endless`."""
+
+    def measure(self, network: nn.Module, part: slice) -> dict[str, Tensor]:
+        """Errors ``(n,)`` of a part of the test samples, every so manieth, by the name of the measure."""
+
+
+class Fitted(NamedTuple):
+    """A trained network in evaluation mode, and an entry an epoch."""
+
+    model: nn.Module
+    history: list[Entry]
 
 
 def fit(
-    model: nn.Module,
-    batches: Batches,
-    loss_of: Callable[[nn.Module, Any], Tensor],
-    optimizer: torch.optim.Optimizer,
-    epochs: int,
-    *,
-    schedule: Callable[[float], float] | None = None,
-    evaluate: Callable[[nn.Module], Entry] | None = None,
-    generator: torch.Generator | None = None,
+    recipe: Recipe,
+    seed: int = 0,
+    device: str = "auto",
     output: str | Path | None = None,
-    progress: bool = True,
-) -> list[Entry]:
-    """Trains a network on the device on which its weights lie, in bfloat16 autocast when that is a CUDA device.
+    progress: bool = False,
+    notes: Mapping[str, Any] | None = None,
+) -> Fitted:
+    """Trains a recipe's network; under ``torchrun`` together with the other processes.
 
     Args:
-        model: changed in place. batches: gone through once an epoch. loss_of: a batch's scalar loss.
-        optimizer: over the model's parameters. epochs: at least 1.
-        schedule: factor of the learning rate at a share (0 to 1) of the whole run; constant if not given.
-        evaluate: called after each epoch in evaluation mode without gradients; its numbers join the history.
-        generator: the source of all randomness in ``batches`` and ``loss_of``; its state is kept for resuming.
-        output: folder for ``checkpoint.pt`` and ``history.jsonl`` after each epoch. A run whose folder holds a
-            checkpoint goes on from there and ends as if it had never stopped.
+        seed: of weights, samples, order and random changes: the same seed gives the same bits on the same machine.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` ...
+        output: folder of the run, see :class:`facelab.training.keeper.Keeper`. If it holds an unfinished run, that is
+            gone on with; the end is the same, bit for bit on the CPU, as if it had never stopped.
         progress: show a bar with the loss.
+        notes: what else to write into ``run.json`` and the header of the weights, as JSON.
     Returns:
-        One entry an epoch: ``epoch`` (from 1), ``loss``, ``learning_rate``, ``seconds``, and what ``evaluate`` gave.
+        The network: of the last or the selected epoch, or the running mean. Each entry of the history has ``epoch``,
+        ``loss``, ``gradient`` (its norm), ``learning_rate``, ``seconds``, ``waiting`` (share of them spent waiting
+        for batches), and the means of what the recipe measures.
     Raises:
-        ValueError: without an epoch or a batch, or for a checkpoint of another run.
-        FloatingPointError: when a loss is not finite; the last checkpoint is kept.
+        ValueError: for a setting that does not fit the device, the processes, or the folder.
+        FloatingPointError: when a loss or gradient is not finite, with the step and its samples.
+        Interrupted: after Ctrl-C or SIGTERM, once the run is saved.
+        OSError: if a checkpoint cannot be written; the last good one is kept.
     """
-    if epochs < 1 or len(batches) < 1:
-        raise ValueError(f"fit: expected at least 1 epoch and 1 batch, got {epochs} and {len(batches)}")
-    device = next(model.parameters()).device
-    base_rates = [float(group["lr"]) for group in optimizer.param_groups]
-    checkpoint = None if output is None else Path(output) / "checkpoint.pt"
-    history = _resume(checkpoint, model, optimizer, generator)
-    for epoch in range(len(history), epochs):
-        model.train()
-        started, total = time.perf_counter(), 0.0
-        bar = tqdm(batches, desc=f"epoch {epoch + 1}/{epochs}", disable=not progress, leave=False)
-        for step, batch in enumerate(bar):
-            share = (epoch * len(batches) + step) / (epochs * len(batches))
-            for group, rate in zip(optimizer.param_groups, base_rates, strict=True):
-                group["lr"] = rate * (schedule(share) if schedule else 1.0)
-            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-                loss = loss_of(model, batch)
-            value = float(loss.detach())
-            if not math.isfinite(value):
-                raise FloatingPointError(f"loss is {value} in epoch {epoch + 1}, step {step + 1} of {len(batches)}")
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            total += value
-            bar.set_postfix(loss=f"{value:.2e}", refresh=False)
-        entry = {"epoch": epoch + 1.0, "loss": total / len(batches), "learning_rate": optimizer.param_groups[0]["lr"]}
-        history.append(entry | _evaluated(model, evaluate) | {"seconds": time.perf_counter() - started})
-        if checkpoint is not None:
-            _save(checkpoint, model, optimizer, generator, history)
-    for group, rate in zip(optimizer.param_groups, base_rates, strict=True):
-        group["lr"] = rate
-    return history
+    plan = recipe.training
+    with ExitStack() as stack:
+        world, stop = stack.enter_context(joined(device)), stack.enter_context(StopRequests())
+        precision = Precision.of(plan.precision, world.device)
+        stack.enter_context(precision.products())
+        stack.enter_context(torch.random.fork_rng(devices=[world.device] if world.device.type == "cuda" else []))
+
+        state = State.start(recipe.model(seed), plan, precision, seed)
+        what = {**(notes or {}), "seed": seed, "fields": describe(recipe, NO_EFFECT)}
+        keeper = Keeper(output, world.writes, what, plan.save_every)
+        keeper.resume(state)
+        network = world.wrap(state.model)
+        if plan.compile:
+            network = cast(nn.Module, torch.compile(network))
+        network.train()
+
+        threads = torch.get_num_threads()
+        with world.first():
+            samples = recipe.samples(seed, world.device, progress and world.writes)
+        torch.set_num_threads(threads)  # drawing faces changes it
+        order = Order(len(samples), plan.batch, seed, parts=plan.accumulate * world.size)
+        feed = Feed(samples, recipe, order, world, seed, plan.workers)
+        watch = Watch(_LOOK if world.device.type == "cuda" else 1, order.step, gradients=precision.name != "fp16")
+        total, clock = plan.epochs * len(order), _Clock()
+        hidden = not (progress and world.writes)
+        live = sys.stderr.isatty() or "ipykernel" in sys.modules
+        bar = stack.enter_context(
+            tqdm(
+                total=total,
+                initial=state.step,
+                disable=hidden,
+                leave=False,
+                unit="step",
+                mininterval=0.5 if live else 30,
+            )
+        )
+
+        def settle() -> None:
+            """Brings what was measured since the last time into the state, so that it can be saved."""
+            for loss, norm in watch.look():
+                state.add(loss=loss, gradient=norm)
+            state.add(waiting=feed.waited(), seconds=clock.lap())
+
+        try:
+            for step, parts in feed.since(state.step, total):
+                state.set_rate(plan.optimizer.learning_rate * plan.schedule(step / total))
+                numbers = descend(recipe, network, state, plan, precision, parts)
+                state.step = step + 1
+                for loss, norm in watch.add(step, world.agree(numbers, stop.asked)):
+                    state.add(loss=loss, gradient=norm)
+                    bar.set_postfix(loss=f"{loss:.2e}", refresh=False)
+                bar.update()
+                if state.step % len(order) == 0:
+                    measured = _measured(recipe, state, plan, world, epoch=state.step // len(order))
+                    settle()
+                    state.close_epoch(len(order), measured, plan.select)
+                    keeper.save(state)
+                    keeper.note(state)
+                elif keeper.due() or watch.stopped:
+                    settle()
+                    keeper.save(state)
+                if watch.stopped and state.step < total and state.step % watch.every == 0:
+                    raise Interrupted(f"stopped after step {state.step} of {total}; {keeper.last_good()}")
+        except FloatingPointError as error:
+            raise FloatingPointError(f"{error}; {keeper.last_good()}") from None
+        keeper.close(state)
+        return Fitted(state.finished(), state.history)
 
 
-def warmup_cosine(warmup: float = 0.1, floor: float = 0.01) -> Callable[[float], float]:
-    """A schedule: up in a straight line over the first ``warmup`` of the run, then half a cosine down to ``floor``."""
+class _Clock:
+    """Seconds since it was asked last."""
 
-    def factor(share: float) -> float:
-        if share < warmup:
-            return floor + (1 - floor) * share / warmup
-        return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * (share - warmup) / (1 - warmup)))
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
 
-    return factor
-
-
-def steps(at: Sequence[float], factor: float = 0.1) -> Callable[[float], float]:
-    """A schedule that multiplies the rate by ``factor`` at each of the given shares of the run."""
-    return lambda share: factor ** sum(share >= when for when in at)
+    def lap(self) -> float:
+        now = time.perf_counter()
+        seconds, self._last = now - self._last, now
+        return seconds
 
 
-def _evaluated(model: nn.Module, evaluate: Callable[[nn.Module], Entry] | None) -> Entry:
-    if evaluate is None:
+def _measured(recipe: Recipe, state: State, plan: Training, world: World, epoch: int) -> Entry:
+    """Means over the test samples, of which each process measures its part."""
+    if epoch % plan.evaluate_every and epoch != plan.epochs:
         return {}
-    model.eval()
+    network = state.judged.eval()
     with torch.inference_mode():
-        return evaluate(model)
-
-
-def _save(
-    path: Path,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    generator: torch.Generator | None,
-    history: list[Entry],
-) -> None:
-    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "history": history}
-    if generator is not None:
-        state["generator"] = generator.get_state()
-    save_checkpoint(state, path)
-    lines = path.with_name("history.jsonl.partial")
-    lines.write_text("".join(json.dumps(entry) + "\n" for entry in history))
-    lines.replace(path.with_name("history.jsonl"))
-
-
-def _resume(
-    path: Path | None, model: nn.Module, optimizer: torch.optim.Optimizer, generator: torch.Generator | None
-) -> list[Entry]:
-    if path is None or not path.exists():
-        return []
-    state = load_checkpoint(path)
-    try:
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        if generator is not None:
-            generator.set_state(state["generator"])
-        return list(state["history"])
-    except (KeyError, RuntimeError, ValueError, TypeError) as error:
-        raise ValueError(f"{path}: this checkpoint is of another run; expected one of this network: {error}") from error
+        errors = recipe.measure(network, slice(world.rank, None, world.size))
+    state.model.train()
+    return {name: world.mean_of_samples(values) for name, values in errors.items()}

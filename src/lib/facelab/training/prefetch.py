@@ -2,17 +2,15 @@
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Sized
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator
+from typing import Generic, TypeVar
 
 import torch
 
-
-class Source(Sized, Iterable[Any], Protocol):
-    """Has a length and can be gone through many times."""
+T = TypeVar("T")
 
 
-class Prefetch:
+class Prefetch(Generic[T]):
     """Goes through ``source`` in a background thread, at most ``ahead`` items before they are asked for.
 
     PyTorch lets go of the interpreter lock inside its operations, so on two cores preparing a batch and learning from
@@ -20,35 +18,33 @@ class Prefetch:
     stops early, the thread ends with it.
     """
 
-    def __init__(self, source: Source, ahead: int = 4) -> None:
+    def __init__(self, source: Iterable[T], ahead: int = 4) -> None:
         if ahead < 1:
             raise ValueError(f"Prefetch ahead: expected at least 1, got {ahead}")
         self.source, self.ahead = source, ahead
 
-    def __len__(self) -> int:
-        return len(self.source)
-
-    def __iter__(self) -> Iterator[Any]:
-        made: queue.Queue[tuple[str, Any]] = queue.Queue(self.ahead)
+    def __iter__(self) -> Iterator[T]:
+        made: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(self.ahead)
         stopped = threading.Event()
         thread = threading.Thread(target=self._make, args=(made, stopped), daemon=True)
         thread.start()
         try:
             while True:
-                kind, value = made.get()
-                if kind == "end":
+                item, error = made.get()
+                if isinstance(error, _End):
                     return
-                if kind == "error":
-                    raise value
-                yield value
+                if error is not None:
+                    raise error
+                yield item  # type: ignore[misc]
         finally:
             stopped.set()
+            thread.join()
 
-    def _make(self, made: "queue.Queue[tuple[str, Any]]", stopped: threading.Event) -> None:
-        def put(kind: str, value: Any) -> None:
+    def _make(self, made: "queue.Queue[tuple[T | None, BaseException | None]]", stopped: threading.Event) -> None:
+        def put(item: T | None, error: BaseException | None = None) -> None:
             while not stopped.is_set():
                 try:
-                    return made.put((kind, value), timeout=0.1)
+                    return made.put((item, error), timeout=0.1)
                 except queue.Full:
                     continue
 
@@ -56,9 +52,13 @@ class Prefetch:
         torch.set_num_threads(1)
         try:
             for item in self.source:
-                put("item", item)
+                put(item)
                 if stopped.is_set():
                     return
-            put("end", None)
+            put(None, _End())
         except BaseException as error:
-            put("error", error)
+            put(None, error)
+
+
+class _End(Exception):
+    """After the last item."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from facelab.data.synthetic.appearance import Palette, default_palette
+from facelab.data.synthetic.background import Backdrop
 from facelab.data.synthetic.light import Light, ambient_of
 from facelab.data.synthetic.scene import Picture, Scene, render_scene
 from facelab.face3d import MorphableModel
@@ -73,7 +74,8 @@ def portraits(
         camera=_camera(model, rotation, coefficients, size, margin),
         palette=_repeated(palette or default_palette(), count),
         light=_repeated(light or studio_light(), count),
-        background=torch.tensor(WALL)[None, :, None, None].expand(count, 3, size, size).contiguous(),
+        background=Backdrop.plain(torch.tensor(WALL), count),
+        size=size,
     )
     return render_scene(model, scene)
 

@@ -114,7 +114,7 @@ class SyntheticFaces(Dataset[FaceSample]):
             # Always a whole chunk, also at the end: the first faces of a longer set are those of a shorter one.
             generator = _generator(self.seed, start // _CHUNK)
             scene = sample_scene(self.face, _CHUNK, self.size, self.ranges, generator)
-            picture = self._photographed(render_scene(self.face, scene), generator)
+            picture = photographed(render_scene(self.face, scene), self.camera, generator)
             drawn = {
                 "images": (picture.image * 255).round().byte().permute(0, 2, 3, 1),
                 "landmarks": picture.landmarks,
@@ -131,13 +131,6 @@ class SyntheticFaces(Dataset[FaceSample]):
                 arrays[name][start : start + kept] = values[:kept].numpy()
             bar.update(kept)
         bar.close()
-
-    def _photographed(self, picture: Picture, generator: torch.Generator) -> Picture:
-        if self.camera is None:
-            return picture
-        image, covered = self.camera.occluded(picture.image, picture.landmarks, generator)
-        visible = picture.visible & ~covered_at(covered, picture.landmarks)
-        return picture._replace(image=self.camera.photometry(image, generator).clamp(0, 1), visible=visible)
 
     def __len__(self) -> int:
         return self.count
@@ -191,6 +184,15 @@ class SyntheticFaces(Dataset[FaceSample]):
         return (
             self.face.vertices(identity, expression, style) @ camera[:, :, :3].transpose(1, 2) + camera[:, None, :, 3]
         )
+
+
+def photographed(picture: Picture, camera: Augmentation | None, generator: torch.Generator) -> Picture:
+    """Pictures as a camera stores them: with things in front of the face, blur, noise, JPEG; none leaves them alone."""
+    if camera is None:
+        return picture
+    image, covered = camera.occluded(picture.image, picture.landmarks, generator)
+    visible = picture.visible & ~covered_at(covered, picture.landmarks)
+    return picture._replace(image=camera.photometry(image, generator).clamp(0, 1), visible=visible)
 
 
 def _generator(seed: int, chunk: int) -> torch.Generator:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from facelab.data.draws import Draws
 from facelab.data.synthetic.appearance import Palette, coats, grain_strengths, sample_palettes
-from facelab.data.synthetic.background import sample_backgrounds
+from facelab.data.synthetic.background import Backdrop, sample_backdrops
 from facelab.data.synthetic.composition import compose
 from facelab.data.synthetic.light import Light, cast_shadow, sample_light, shade
 from facelab.data.synthetic.paint import lay
@@ -58,11 +58,12 @@ class SceneRanges:
 
 @dataclass(frozen=True)
 class Scene:
-    """A batch of scenes, ready to be drawn at ``size`` x ``size`` pixels.
+    """A batch of scenes, ready to be drawn.
 
     Attributes:
         identity ``(B, Ki)``, expression ``(B, Ke)``, style ``(B, Ks)``: raw coefficients of the face.
-        pose: ``(B, 3)`` radians. camera, palette, light: of the batch. background: ``(B, 3, size, size)``.
+        pose: ``(B, 3)`` radians. camera, palette, light, background: of the batch. size: side of the pictures in
+            pixels.
     """
 
     identity: Tensor
@@ -72,7 +73,8 @@ class Scene:
     camera: WeakPerspective
     palette: Palette
     light: Light
-    background: Tensor
+    background: Backdrop
+    size: int
 
     def to(self, device: torch.device | str) -> "Scene":
         """The same scenes on another device."""
@@ -96,7 +98,7 @@ class Picture(NamedTuple):
 def _moved(value: Any, device: torch.device | str) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return replace(value, **{field.name: _moved(getattr(value, field.name), device) for field in fields(value)})
-    return value.to(device)
+    return value.to(device) if isinstance(value, Tensor) else value
 
 
 def sample_scene(
@@ -116,7 +118,8 @@ def sample_scene(
         camera=_frame(landmarks, rotation, size, ranges, draws),
         palette=sample_palettes(draws),
         light=sample_light(draws),
-        background=sample_backgrounds(draws, size),
+        background=sample_backdrops(draws),
+        size=size,
     )
 
 
@@ -162,7 +165,7 @@ def render_scene(model: MorphableModel, scene: Scene) -> Picture:
 
     On the CPU the parts run in Numba, threads over the faces; on CUDA they are batched PyTorch.
     """
-    size = scene.background.shape[2]
+    size = scene.size
     vertices = model.vertices(scene.identity, scene.expression, scene.style)
     points = scene.camera.project(vertices)
     turned = vertices @ scene.camera.rotation.transpose(1, 2)
@@ -173,7 +176,7 @@ def render_scene(model: MorphableModel, scene: Scene) -> Picture:
     colours = _expose(colours, albedo, normals, _face_vertices(model), scene.light)
     fine = torch.cat([(points[..., :2] + 0.5) * _FINE - 0.5, points[..., 2:]], 2)
     raster = rasterize(fine, model.triangles, _FINE * size, _FINE * size)
-    image = compose(model, raster, colours, scene.background, grain_strengths(scene.palette)).clamp(0, 1)
+    image = compose(model, raster, colours, scene.background.paint(size), grain_strengths(scene.palette)).clamp(0, 1)
     landmarks = model.landmarks_of(points)
     contour = visible_contour(model, points, scene.camera)
     return Picture(image, landmarks, _visible(landmarks, raster.depth), contour)

@@ -1,0 +1,78 @@
+"""``facelab bench``: measurements that take minutes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from facelab.cli.command import FOLDER, one_line, save
+
+if TYPE_CHECKING:
+    from facelab.face3d import MorphableModel
+
+
+@click.group()
+def bench() -> None:
+    """Measurements."""
+
+
+@bench.command()
+@click.option("--data", "data_folder", type=FOLDER, envvar="FACELAB_DATA", required=True, show_envvar=True,
+              help="Folder with real/ (photographs) and perhaps ict-facekit/.")  # fmt: skip
+@click.option("--ict", type=FOLDER, help="Folder of ICT-FaceKit; DATA/ict-facekit if it is there.")
+@click.option("--output", type=FOLDER, default=Path("_build/transfer"), show_default=True)
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1))
+@click.option("--only", type=click.Choice(["built-in", "ICT-FaceKit"]), help="One of the face models.")
+@one_line
+def transfer(data_folder: Path, ict: Path | None, output: Path, seeds: int, only: str | None) -> None:
+    """Train a small network on synthetic faces alone and score it on real photographs.
+
+    Runs that OUTPUT/transfer.json holds are not repeated. The worst photographs go to OUTPUT/worst.png.
+    """
+    import torch
+
+    from facelab.face3d import builtin_face, dress, read_ict_facekit
+    from facelab.recipes.transfer import TransferRecipe, photographs
+    from facelab.recipes.transfer_runs import run_all, table
+
+    torch.set_num_threads(1)  # a second thread prepares the batches
+    real = photographs(data_folder)
+    folder = ict or data_folder / "ict-facekit"
+    models: dict[str, Callable[[], MorphableModel]] = {"built-in": builtin_face}
+    if ict is not None or folder.is_dir():
+        models["ICT-FaceKit"] = lambda: dress(read_ict_facekit(folder))
+    models = {name: make for name, make in models.items() if only in (None, name)}
+    recipe = TransferRecipe()
+    runs = run_all(models, range(seeds), recipe, real, output, click.echo)
+    baseline = recipe.error_of_mean_shape(recipe.training_set(builtin_face(), 0), real)
+    click.echo(table(runs, real, baseline.tolist()))
+    _draw_worst(recipe, runs, real, output)
+
+
+def _draw_worst(recipe: Any, runs: Any, real: Any, output: Path) -> None:
+    """Every photograph, worst first, with the landmarks of the first run."""
+    import torch
+
+    from facelab.data import FaceSample, crop_faces
+    from facelab.models import LandmarkRegressor
+    from facelab.viz import face_sheet
+
+    run = runs[0]
+    network = LandmarkRegressor(85).eval()
+    network.load_state_dict(torch.load(output / f"{run.face}-{run.seed}.pt", weights_only=True))
+    order = sorted(real, key=lambda face: -run.photographs[str(face.sample.name)])
+    crops = [crop_faces(FaceSample.stack([face.sample]), 192, "snug") for face in order]
+    predicted = [
+        crop.affine.apply(recipe.prediction(network, face)[None])[0] for crop, face in zip(crops, order, strict=True)
+    ]
+    figure = face_sheet(
+        [crop.image[0] for crop in crops],
+        [[crop.landmarks[0, :, :2] for crop in crops], predicted],
+        titles=[f"{face.source} {100 * run.photographs[str(face.sample.name)]:.1f} %" for face in order],
+        colours=("#1a9850", "#d73027"),
+        labels=("annotated", f"predicted, trained on {run.face}"),
+        columns=5,
+    )
+    save(lambda path: figure.savefig(path, format="png", dpi=120), output / "worst.png")
+    click.echo(f"photographs, worst first: {output / 'worst.png'}")

@@ -1,0 +1,56 @@
+"""Runs in folders: what was trained there, and the trained network."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from facelab import recipes
+from facelab.data import FaceSample
+from facelab.metrics import nme
+from facelab.recipes.fan import FanRecipe
+from facelab.recipes.settings import changed
+from facelab.training import load_weights
+from facelab.training.keeper import MODEL
+
+
+def trained(folder: str | Path) -> tuple[FanRecipe, nn.Module]:
+    """The recipe of a finished run and its network, in evaluation mode.
+
+    Raises:
+        FileNotFoundError: if the folder holds no finished run. ValueError: if a file in it is damaged.
+    """
+    path = Path(folder) / "run.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder}: expected the folder of a run, with {path.name} and {MODEL}")
+    try:
+        what: dict[str, Any] = json.loads(path.read_text())
+        name, profile, settings = what["recipe"], what["profile"], what["settings"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}: expected recipe, profile and settings: {error}") from error
+    recipe = changed(recipes.get(name, profile), settings)
+    model = recipe.model()
+    load_weights(model, Path(folder) / MODEL)
+    return recipe, model.eval()
+
+
+def errors_on(recipe: FanRecipe, model: nn.Module, faces: Any, mirror: bool = False) -> Tensor:
+    """NME over the box ``(N,)`` of faces in pictures of any size, over the landmarks that are there.
+
+    Args:
+        faces: indexed ``FaceSample`` with the 68-point mark-up.
+    Raises:
+        ValueError: for another mark-up.
+    """
+    errors = []
+    for index in range(len(faces)):
+        sample: FaceSample = faces[index]
+        if sample.markup != "68":
+            raise ValueError(f"{sample.name}: expected the mark-up 68, got {sample.markup}")
+        with torch.inference_mode():
+            predicted = recipe.landmarks(model, FaceSample.stack([sample]), mirror=mirror)
+        present = sample.landmarks[:, :2].isfinite().all(1)
+        errors.append(nme(predicted[:, present], sample.landmarks[None, present, :2], "bbox"))
+    return torch.cat(errors)

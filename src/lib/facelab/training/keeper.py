@@ -1,0 +1,153 @@
+"""The folder of a run: checkpoints, history, weights."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+from facelab.training.checkpoint import load_checkpoint, save_checkpoint
+from facelab.training.state import Entry, State
+from facelab.training.weights import save_weights
+
+KEPT = 2  # checkpoints; the one before the last serves if the disk damages the last
+MODEL = "model.safetensors"
+
+
+class Keeper:
+    """Keeps a run in a folder, or nowhere if there is none.
+
+    ``run.json``: what is trained. ``checkpoint-<step>.pt``: the last two. ``history.jsonl``: an entry an epoch.
+    ``model.safetensors``: the weights that come out. ``tensorboard``: a folder, where TensorBoard is installed.
+
+    Args:
+        folder: of the run. writes: whether this process writes; all may read.
+        what: what is trained, as JSON; a folder of something else is refused.
+        every: seconds from one checkpoint to the next.
+    """
+
+    def __init__(self, folder: str | Path | None, writes: bool, what: dict[str, Any], every: float) -> None:
+        self.folder = None if folder is None else Path(folder)
+        self.writes = writes and folder is not None
+        self.what, self.every = what, every
+        self._saved = time.monotonic()
+        self._board: _Board | None = None
+
+    def resume(self, state: State) -> None:
+        """Brings a state to where the folder's run stopped; the first time, notes what is trained.
+
+        Raises:
+            ValueError: if the folder holds another run, or no checkpoint in it can be read.
+        """
+        if self.folder is None:
+            return
+        self._claim()
+        paths = self.checkpoints()
+        for number, path in enumerate(paths):
+            try:
+                saved = load_checkpoint(path)
+            except ValueError:
+                if number == len(paths) - 1:
+                    raise
+                continue  # damaged on the disk: the one before it is whole
+            try:
+                return state.restore(saved)
+            except ValueError as error:
+                raise ValueError(f"{path}: this checkpoint is of another run: {error}") from error
+
+    def checkpoints(self) -> list[Path]:
+        """Those there are, the newest first."""
+        return [] if self.folder is None else sorted(self.folder.glob("checkpoint-*.pt"), reverse=True)
+
+    def due(self) -> bool:
+        """Whether it is time for a checkpoint within an epoch."""
+        return self.writes and time.monotonic() - self._saved >= self.every
+
+    def save(self, state: State) -> None:
+        """Writes a checkpoint, then removes the oldest.
+
+        Raises:
+            OSError: if it cannot be written, with the last one that is whole.
+        """
+        if not self.writes or self.folder is None:
+            return
+        try:
+            save_checkpoint(state.to_save(), self.folder / f"checkpoint-{state.step:08d}.pt")
+        except OSError as error:
+            raise OSError(f"{error}; {self.last_good()}") from error
+        for old in self.checkpoints()[KEPT:]:
+            old.unlink()
+        self._saved = time.monotonic()
+
+    def last_good(self) -> str:
+        """The end of a message: from where the run can go on."""
+        paths = self.checkpoints()
+        return f"the last good checkpoint is {paths[0]}; the same call goes on from there" if paths else "nothing saved"
+
+    def note(self, state: State) -> None:
+        """Writes the history, and its last entry for TensorBoard."""
+        if not self.writes or self.folder is None:
+            return
+        _replace(self.folder / "history.jsonl", "".join(json.dumps(entry) + "\n" for entry in state.history))
+        self._board = self._board or _board(self.folder)
+        if self._board is not None:
+            _show(self._board, state.history[-1], state.step)
+
+    def close(self, state: State) -> None:
+        """At the end of the run: its history, and the weights that come out of it."""
+        if self.writes and self.folder is not None:
+            self.note(state)
+            notes = {key: json.dumps(value) for key, value in self.what.items()}
+            save_weights(state.finished(), self.folder / MODEL, notes)
+        if self._board is not None:
+            self._board.close()
+
+    def _claim(self) -> None:
+        assert self.folder is not None
+        path = self.folder / "run.json"
+        what = json.loads(json.dumps(self.what))
+        if path.exists():
+            found = json.loads(path.read_text())
+            there, here = _flat(found), _flat(what)
+            for name in sorted({*there, *here}):
+                if there.get(name) != here.get(name):
+                    raise ValueError(
+                        f"{self.folder}: holds a run with {name} = {there.get(name)}, this one has {here.get(name)}; "
+                        "give another folder"
+                    )
+        elif self.writes:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _replace(path, json.dumps(what, indent=1) + "\n")
+
+
+def _flat(value: Any, before: str = "") -> dict[str, Any]:
+    """Nested dictionaries as one, with dotted names."""
+    if not isinstance(value, dict):
+        return {before: value}
+    named = {f"{before}.{name}" if before else name: item for name, item in value.items()}
+    return {key: leaf for name, item in named.items() for key, leaf in _flat(item, name).items()}
+
+
+def _replace(path: Path, text: str) -> None:
+    scratch = path.with_name(f"{path.name}.partial")
+    scratch.write_text(text)
+    os.replace(scratch, path)
+
+
+class _Board(Protocol):
+    def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None: ...
+    def close(self) -> None: ...
+
+
+def _board(folder: Path) -> _Board | None:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder / "tensorboard"))
+
+
+def _show(board: _Board, entry: Entry, step: int) -> None:
+    for name, number in entry.items():
+        if name != "epoch":
+            board.add_scalar(name, number, step)

@@ -1,0 +1,56 @@
+"""Trained weights as safetensors: a file of numbers that cannot hold code."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+
+def save_weights(model: nn.Module, path: str | Path, notes: dict[str, str] | None = None) -> None:
+    """Writes all weights and buffers of a network to a temporary file, then renames it.
+
+    Args:
+        notes: kept in the header of the file: recipe, profile, seed ...
+    Raises:
+        OSError: if it cannot be written; an older file of that name is untouched then.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    handle, scratch = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".partial", dir=path.parent)
+    os.close(handle)
+    try:
+        save_file(tensors, scratch, notes)
+        os.replace(scratch, path)
+    except (OSError, SafetensorError) as error:
+        raise OSError(f"{path}: weights not written: {error}") from error
+    finally:
+        Path(scratch).unlink(missing_ok=True)
+
+
+def load_weights(model: nn.Module, path: str | Path) -> dict[str, str]:
+    """Reads weights into a network of the same layers.
+
+    Returns:
+        The notes of the file.
+    Raises:
+        FileNotFoundError: if there is none. ValueError: if it is damaged, or of another network.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such weights")
+    try:
+        with safe_open(path, "pt") as file:
+            tensors: dict[str, torch.Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            notes = dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path}: expected a safetensors file of weights: {error}") from error
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ValueError(f"{path}: expected weights of this network: {error}") from error
+    return notes
