@@ -109,7 +109,7 @@ class SyntheticFaces(Dataset[FaceSample]):
         }
 
     def _render(self, arrays: Arrays) -> None:
-        bar = tqdm(total=self.count, desc="rendering faces", disable=not self._progress, unit="face")
+        bar = tqdm(total=self.count, desc="rendering faces", disable=not self._progress, unit="face", leave=False)
         for start in range(0, self.count, _CHUNK):
             # Always a whole chunk, also at the end: the first faces of a longer set are those of a shorter one.
             generator = _generator(self.seed, start // _CHUNK)
