@@ -52,6 +52,7 @@ def test_a_run_killed_three_times_ends_with_the_same_bits(tmp_path: Path) -> Non
             assert load_checkpoint(path)["random"]["step"] > 0
     assert _numbers(_wait(command)) == _numbers(alone)
     assert _same_weights(tmp_path / "killed", tmp_path / "alone")
+    assert not list((tmp_path / "killed").glob("*.partial"))
 
 
 def _steps(folder: Path) -> int:

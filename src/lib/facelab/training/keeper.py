@@ -42,6 +42,9 @@ class Keeper:
         if self.folder is None:
             return
         self._claim()
+        if self.writes:
+            for torn in self.folder.glob("*.partial"):  # of a process that was killed while it wrote
+                torn.unlink()
         paths = self.checkpoints()
         for number, path in enumerate(paths):
             try:
