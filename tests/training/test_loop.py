@@ -289,6 +289,16 @@ def test_half_precision_on_the_cpu_changes_little() -> None:
     assert coarse.model[0].weight.dtype is torch.float32 and not _same(fine.model, coarse.model)
 
 
+def test_tensorboard_shows_the_history(tmp_path: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    _, history = fit(LINE, output=tmp_path)
+    events = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    shown = events.Scalars("loss")
+    assert [event.step for event in shown] == [4, 8, 12, 16, 20, 24]
+    assert [event.value for event in shown] == pytest.approx([entry["loss"] for entry in history])
+
+
 def test_devices() -> None:
     assert pick_device("cpu") == torch.device("cpu")
     assert pick_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")

@@ -91,7 +91,7 @@ class Keeper:
         """Writes the history, and its last entry for TensorBoard."""
         if not self.writes or self.folder is None:
             return
-        _replace(self.folder / "history.jsonl", "".join(json.dumps(entry) + "\n" for entry in state.history))
+        self._write_history(state)
         self._board = self._board or _board(self.folder)
         if self._board is not None:
             _show(self._board, state.history[-1], state.step)
@@ -99,11 +99,15 @@ class Keeper:
     def close(self, state: State) -> None:
         """At the end of the run: its history, and the weights that come out of it."""
         if self.writes and self.folder is not None:
-            self.note(state)
+            self._write_history(state)  # a run that was killed between its last checkpoint and its end has none
             notes = {key: json.dumps(value) for key, value in self.what.items()}
             save_weights(state.finished(), self.folder / MODEL, notes)
         if self._board is not None:
             self._board.close()
+
+    def _write_history(self, state: State) -> None:
+        assert self.folder is not None
+        _replace(self.folder / "history.jsonl", "".join(json.dumps(entry) + "\n" for entry in state.history))
 
     def _claim(self) -> None:
         assert self.folder is not None
