@@ -114,7 +114,10 @@ class Keeper:
         path = self.folder / "run.json"
         what = json.loads(json.dumps(self.what))
         if path.exists():
-            found = json.loads(path.read_text())
+            try:
+                found = json.loads(path.read_text())
+            except ValueError as error:
+                raise ValueError(f"{path}: expected what this run trains, as JSON: {error}") from error
             there, here = _flat(found), _flat(what)
             for name in sorted({*there, *here}):
                 if there.get(name) != here.get(name):

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, NoReturn, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -100,18 +100,7 @@ def fit(
         feed = Feed(samples, recipe, order, world, seed, plan.workers)
         watch = Watch(_LOOK if world.device.type == "cuda" else 1, order.step, gradients=precision.name != "fp16")
         total, clock = plan.epochs * len(order), _Clock()
-        hidden = not (progress and world.writes)
-        live = sys.stderr.isatty() or "ipykernel" in sys.modules
-        bar = stack.enter_context(
-            tqdm(
-                total=total,
-                initial=state.step,
-                disable=hidden,
-                leave=False,
-                unit="step",
-                mininterval=0.5 if live else 30,
-            )
-        )
+        bar = stack.enter_context(_bar(state.step, total, progress and world.writes))
 
         def settle() -> None:
             """Brings what was measured since the last time into the state, so that it can be saved."""
@@ -155,6 +144,13 @@ class _Clock:
         now = time.perf_counter()
         seconds, self._last = now - self._last, now
         return seconds
+
+
+def _bar(step: int, total: int, shown: bool) -> "tqdm[NoReturn]":
+    """Leaves nothing behind; a log file gets a line now and then only."""
+    live = sys.stderr.isatty() or "ipykernel" in sys.modules
+    interval = 0.5 if live else 30.0
+    return tqdm(total=total, initial=step, disable=not shown, leave=False, unit="step", mininterval=interval)
 
 
 def _measured(recipe: Recipe, state: State, plan: Training, world: World, epoch: int) -> Entry:
