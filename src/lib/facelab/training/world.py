@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -13,6 +14,9 @@ from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from facelab.training.device import pick_device
+
+
+_kept: list[Any] = []
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,9 @@ def joined(device: str = "auto") -> Iterator[World]:
     if own.type == "cuda":
         torch.cuda.set_device(own)
     _meet("nccl" if own.type == "cuda" else "gloo")
+    # A network wrapped by DistributedDataParallel outlives this context. Were it the last to hold the group, it would
+    # end gloo's thread while it keeps the interpreter's lock, for which that thread may be waiting.
+    _kept.append(dist.group.WORLD)
     try:
         yield World(dist.get_rank(), dist.get_world_size(), own)
     finally:

@@ -1,0 +1,126 @@
+"""The fast copy of a network gives the network's numbers."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from facelab.models import FAN, LandmarkRegressor, MobileNetV1, for_inference
+from facelab.models.inference import Winograd
+
+
+def _trained(network: nn.Module, pictures: Tensor) -> nn.Module:
+    """Statistics of its own in every BN, so that folding it matters."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.weight.copy_(0.5 + torch.rand(module.weight.shape, generator=generator))
+                module.bias.copy_(0.2 * torch.randn(module.bias.shape, generator=generator))
+                module.momentum = 1.0
+        network.train()(pictures)
+    return network.eval()
+
+
+def _pictures(count: int, height: int, width: int) -> Tensor:
+    return torch.rand(count, 3, height, width, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("block", ["hpm", "bottleneck"])
+@pytest.mark.parametrize("pool", ["avg", "max"])
+def test_fan_gives_the_same_maps(block: str, pool: str) -> None:
+    pictures = _pictures(3, 96, 64)
+    network = _trained(FAN(stacks=2, landmarks=5, width=128, depth=3, block=block, pool=pool), pictures)
+    with torch.inference_mode():
+        expected = network(pictures)
+    got = for_inference(network)(pictures)
+    assert isinstance(got, list) and len(got) == 2
+    for a, b in zip(got, expected, strict=True):
+        scale = max(1.0, float(b.abs().max()))
+        torch.testing.assert_close(a / scale, b / scale, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("make", [lambda: MobileNetV1(0.25), LandmarkRegressor])
+def test_regressors_give_the_same_numbers(make: type[nn.Module]) -> None:
+    pictures = _pictures(3, 64, 64)
+    network = _trained(make(), pictures)
+    with torch.inference_mode():
+        expected = network(pictures)
+    torch.testing.assert_close(for_inference(network)(pictures), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_large_batches_are_split_and_joined() -> None:
+    """Six pictures of 192 x 192 are more than go through together."""
+    pictures = _pictures(6, 192, 192)
+    fast, sizes = for_inference(FAN(stacks=1, landmarks=3, width=16, depth=2)), []
+    fast.get_submodule("network").register_forward_hook(lambda _, given, __: sizes.append(len(given[0])))
+    together = fast(pictures)[0]
+    assert sum(sizes) == 6 and len(sizes) > 1
+    one = torch.cat([fast(picture[None])[0] for picture in pictures])
+    torch.testing.assert_close(together, one)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 7), (8, 8), (30, 45), (4, 260)])
+@pytest.mark.parametrize(("bias", "norm"), [(True, False), (False, True), (True, True)])
+def test_winograd_is_the_convolution(size: tuple[int, int], bias: bool, norm: bool) -> None:
+    """Against float64; also where the last tile is cut, and where the tiles fill several strips."""
+    torch.manual_seed(0)
+    convolution, batch_norm = nn.Conv2d(8, 6, 3, padding=1, bias=bias), nn.BatchNorm2d(8)
+    x = torch.randn(2, 8, *size)
+    sequence = _trained(nn.Sequential(batch_norm, nn.ReLU(), convolution), x + 0.3) if norm else convolution
+    with torch.inference_mode():
+        expected = sequence.double()(x.double())
+        got = Winograd(convolution.float(), batch_norm.float() if norm else None)(x)
+    torch.testing.assert_close(got.double(), expected, atol=2e-5, rtol=0)
+
+
+def test_what_is_replaced() -> None:
+    """All 3 x 3 convolutions of a full-width FAN but those with few channels; no BN after a convolution is left."""
+    network = FAN(stacks=1, landmarks=3)
+    fast = for_inference(network)
+    before = [m for m in network.modules() if isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3)]
+    left = [m for m in fast.modules() if isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3)]
+    made = [m for m in fast.modules() if isinstance(m, Winograd)]
+    assert len(made) + len(left) == len(before)
+    assert all(min(m.in_channels, m.out_channels) < 64 for m in left)
+    assert len(made) > 0.9 * len(before)
+    sequences = [list(m.children()) for m in fast.modules() if isinstance(m, nn.Sequential)]
+    pairs = [pair for layers in sequences for pair in zip(layers, layers[1:], strict=False)]
+    assert not any(isinstance(a, nn.Conv2d) and isinstance(b, nn.BatchNorm2d) for a, b in pairs)
+
+
+def test_the_network_is_left_alone() -> None:
+    network = FAN(stacks=1, landmarks=3, width=16, depth=2).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    fast = for_inference(network)
+    maps = fast(_pictures(1, 64, 64))
+    assert not maps[0].requires_grad and network.training and not fast.training
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+    assert all(p.requires_grad for p in network.parameters())
+
+
+def test_a_single_layer_is_a_network() -> None:
+    for layer in (nn.Conv2d(64, 64, 3, padding=1), nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8))):
+        channels = next(m for m in layer.modules() if isinstance(m, nn.Conv2d)).in_channels
+        x = torch.rand(2, channels, 9, 9)
+        torch.testing.assert_close(for_inference(layer)(x), layer.eval()(x).detach(), atol=1e-4, rtol=0)
+
+
+def test_bad_networks_are_named() -> None:
+    with pytest.raises(ValueError, match="expected float32 parameters on one device, got torch.float64 on cpu"):
+        for_inference(nn.Linear(2, 2).double())
+    with pytest.raises(ValueError, match="got none"):
+        for_inference(nn.ReLU())
+    with pytest.raises(ValueError, match="running statistics"):
+        for_inference(
+            nn.Sequential(nn.BatchNorm2d(64, track_running_stats=False), nn.ReLU(), nn.Conv2d(64, 64, 3, padding=1))
+        )
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_agrees_with_the_cpu() -> None:
+    pictures = _pictures(2, 64, 64)
+    network = _trained(FAN(stacks=1, width=64, depth=2), pictures)
+    with torch.inference_mode():
+        expected = network(pictures)[0]
+    got = for_inference(network.cuda())(pictures.cuda())[0]
+    torch.testing.assert_close(got.cpu(), expected, atol=1e-3, rtol=1e-3)
