@@ -10,7 +10,7 @@ from facelab.data import FaceSample, SyntheticFaces
 from facelab.face3d import builtin_face
 from facelab.face3d.contour import JAW
 from facelab.recipes.transfer import Photograph, TransferRecipe, _Lesson, photographs
-from facelab.recipes.transfer_runs import Run, run_all, table
+from facelab.recipes.transfer_runs import Run, difference, run_all, table
 
 SMALL = TransferRecipe(faces=64, test_faces=32, epochs=1, batch=16)
 
@@ -124,15 +124,34 @@ def test_the_table_takes_means_over_faces_and_spread_over_seeds() -> None:
     assert lines[2].split()[-2:] == ["20.00", "15.00"]
 
 
+def test_a_difference_comes_with_its_interval() -> None:
+    names = [str(number) for number in range(40)]
+    easy = torch.linspace(0.02, 0.08, 40)
+    runs = [
+        Run(face, seed, 1.0, 0.0, dict(zip(names, (easy + gap + 0.001 * seed).tolist(), strict=True)), {})
+        for face, gap in (("a", 0.01), ("b", 0.0))
+        for seed in range(3)
+    ]
+    mean, low, high = difference(runs, "a", "b", names)
+    assert mean == pytest.approx(0.01, abs=1e-6) and 0.008 < low < mean < high < 0.012
+    assert difference(runs, "a", "a", names)[0] == 0 and difference(runs, "a", "b", names) == (mean, low, high)
+
+
 def test_the_committed_result_reaches_its_bar() -> None:
-    """The reference run of ``facelab bench transfer``: 6 % on photographs, no worse than the scanned faces of ICT."""
+    """The reference run of ``facelab bench transfer``: 6 % on photographs of all poses; both face models, three seeds.
+
+    That scanned faces teach better than those drawn by code is not decided: the interval of the difference holds 0.
+    """
     path = Path(__file__).parents[2] / "data" / "results" / "cpu" / "transfer.json"
     content = json.loads(path.read_text())
     mean: dict[str, list[float]] = {}
     for run in content["runs"]:
         chosen = [error for name, error in run["photographs"].items() if content["sources"][name] == "AFLW2000-3D"]
         mean.setdefault(run["face"], []).append(sum(chosen) / len(chosen))
-    assert len(mean["built-in"]) >= 3
+    assert len(mean["built-in"]) >= 3 and len(mean["ICT-FaceKit"]) >= 3
+    runs = [Run(**run) for run in content["runs"]]
+    _, low, high = difference(runs, "built-in", "ICT-FaceKit", list(content["sources"]))
+    assert low < 0 < high < 0.012
     assert sum(mean["built-in"]) / len(mean["built-in"]) < 0.06
 
 

@@ -34,7 +34,7 @@ def transfer(data_folder: Path, ict: Path | None, output: Path, seeds: int, only
 
     from facelab.face3d import builtin_face, dress, read_ict_facekit
     from facelab.recipes.transfer import TransferRecipe, photographs
-    from facelab.recipes.transfer_runs import run_all, table
+    from facelab.recipes.transfer_runs import difference, run_all, table
 
     torch.set_num_threads(1)  # a second thread prepares the batches
     real = photographs(data_folder)
@@ -47,6 +47,11 @@ def transfer(data_folder: Path, ict: Path | None, output: Path, seeds: int, only
     runs = run_all(models, range(seeds), recipe, real, output, click.echo)
     baseline = recipe.error_of_mean_shape(recipe.training_set(builtin_face(), 0), real)
     click.echo(table(runs, real, baseline.tolist()))
+    if len(models) > 1:
+        first, second = models
+        numbers = difference(runs, first, second, [str(face.sample.name) for face in real])
+        gap, low, high = (f"{100 * number:+.2f}" for number in numbers)
+        click.echo(f"{first} less {second}: {gap}, 95 % interval {low} to {high} (bootstrap of photographs and seeds)")
     _draw_worst(recipe, runs, real, output)
 
 
