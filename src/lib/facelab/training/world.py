@@ -15,7 +15,6 @@ from torch.nn.parallel import DistributedDataParallel
 
 from facelab.training.device import pick_device
 
-
 _kept: list[Any] = []
 
 
