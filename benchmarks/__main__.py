@@ -1,73 +1,70 @@
-"""How fast the parts are on this machine: one line each, the median of repeated runs after a warm-up.
+"""How fast the parts are on this machine, and beside others.
 
-Run with ``make bench`` or ``python -m benchmarks``.
+Run with ``make bench`` or ``python -m benchmarks``. Each line is the median of repeated runs after a warm-up, in
+milliseconds; runs that are compared take turns. A ratio below 1 says that ours is faster. With one thread
+(``OMP_NUM_THREADS=1``) the time is that of the thread alone, so that other work on the machine counts little.
 """
 
-import platform
-import statistics
-import time
-from collections.abc import Callable, Iterator
+import argparse
+import json
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
 
 import torch
 
-from benchmarks import rendering
-from facelab.data import decode_heatmaps, encode_heatmaps
-from facelab.losses import stacked_heatmap_l2
-from facelab.metrics import nme
-from facelab.models import FAN
+from benchmarks import exported, faces, heatmaps, networks, rendering
+from benchmarks.measuring import CUDA, Line, Settings
+from benchmarks.provenance import provenance
 
-REPEATS = 7
+Part = Callable[[Settings], Iterable[Line | str]]
 
 
-def milliseconds(run: Callable[[], object]) -> float:
-    """Median wall time of one call."""
-    run()
-    times = []
-    for _ in range(REPEATS):
-        started = time.perf_counter()
-        run()
-        times.append(1000 * (time.perf_counter() - started))
-    return statistics.median(times)
+def _rendering(settings: Settings) -> Iterable[str]:
+    """The rasteriser chooses its own sizes, and times the graphics card itself."""
+    return rendering.report() if settings.device == "cpu" else ()
 
 
-def heatmaps() -> Iterator[tuple[str, float]]:
-    """Encoding and decoding 68 maps of 64 x 64 for 16 faces, and the NME of 2,000."""
-    points = 8 + 48 * torch.rand(16, 68, 2)
-    maps = encode_heatmaps(points, 64, 64)
-    yield "encode 16 x 68 heatmaps of 64 x 64", milliseconds(lambda: encode_heatmaps(points, 64, 64))
-    for method in ("argmax", "quarter", "log-parabola"):
-        yield f"decode 16 x 68 heatmaps, {method}", milliseconds(lambda method=method: decode_heatmaps(maps, method))
-    faces = torch.rand(2000, 68, 2)
-    yield "NME of 2,000 faces", milliseconds(lambda: nme(faces + 0.01, faces))
+PARTS: dict[str, Part] = {
+    "networks": networks.report,
+    "reconstruction": faces.reconstruction,
+    "heatmaps": heatmaps.report,
+    "metrics": faces.metrics,
+    "rendering": _rendering,
+    "onnx": exported.report,
+}
 
 
-def networks() -> Iterator[tuple[str, float]]:
-    """FAN of one stack: inference at full size, and a training step of the quick profile's network."""
-    layout = torch.channels_last
-    network = FAN(stacks=1).eval().to(memory_format=layout)
-    picture = torch.rand(1, 3, 256, 256).contiguous(memory_format=layout)
-    with torch.inference_mode():
-        yield "FAN, 1 stack, inference at 256 px, batch 1", milliseconds(lambda: network(picture))
-    small = FAN(stacks=1, width=64, depth=2).to(memory_format=layout)
-    optimizer = torch.optim.AdamW(small.parameters())
-    pictures = torch.rand(16, 3, 64, 64).contiguous(memory_format=layout)
-
-    def step() -> None:
-        optimizer.zero_grad(set_to_none=True)
-        stacked_heatmap_l2(small(pictures), torch.zeros(16, 68, 16, 16)).backward()
-        optimizer.step()
-
-    yield "FAN, 1 small stack, training step at 64 px, batch 16", milliseconds(step)
+def run(parts: Iterable[str], settings: Iterable[Settings]) -> list[dict[str, object]]:
+    """Prints each line as soon as it is known, and returns them all."""
+    lines: list[dict[str, object]] = []
+    for setting in settings:
+        for part in parts:
+            print(f"{part}, {setting.device}", flush=True)
+            for line in PARTS[part](setting):
+                print(line, flush=True)
+                content = {"text": line} if isinstance(line, str) else asdict(line)
+                lines.append({"part": part, "device": setting.device, **content})
+    return lines
 
 
-def main() -> None:
-    """Prints the machine, then each part's time as soon as it is known."""
-    print(f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, median of {REPEATS}")
-    for line in rendering.report():
-        print(line, flush=True)
-    for part in (heatmaps, networks):
-        for name, time_ms in part():
-            print(f"{name:55s} {time_ms:9.2f} ms", flush=True)
+def main(arguments: list[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write the figures and their provenance as JSON")
+    chosen = parser.parse_args(arguments)
+    if chosen.output is not None and not chosen.output.parent.is_dir():
+        parser.error(f"--output {chosen.output}: expected an existing folder {chosen.output.parent}")
+    about = provenance()
+    print(", ".join(f"{name} {value}" for name, value in about.items()), flush=True)
+    settings = [Settings(), *([CUDA] if torch.cuda.is_available() else [])]
+    lines = run(chosen.only, settings)
+    if chosen.output is not None:
+        temporary = chosen.output.with_name(f".{chosen.output.name}.{os.getpid()}.part")
+        temporary.write_text(json.dumps({"provenance": about, "lines": lines}, indent=1) + "\n")
+        os.replace(temporary, chosen.output)
 
 
 if __name__ == "__main__":

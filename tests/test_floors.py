@@ -15,7 +15,7 @@ FLOORS = [
     {"models", "data"},
     {"training"},
     {"recipes", "viz"},
-    {"predict"},
+    {"predict", "export"},
     {"cli"},
     {"__main__"},
 ]

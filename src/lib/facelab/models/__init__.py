@@ -2,6 +2,17 @@
 
 from facelab.models.blocks import HPM, Bottleneck
 from facelab.models.fan import FAN, Hourglass
+from facelab.models.inference import for_inference, for_training
 from facelab.models.landmark_regressor import LandmarkRegressor
+from facelab.models.mobilenet import MobileNetV1
 
-__all__ = ["FAN", "HPM", "Bottleneck", "Hourglass", "LandmarkRegressor"]
+__all__ = [
+    "FAN",
+    "HPM",
+    "Bottleneck",
+    "Hourglass",
+    "LandmarkRegressor",
+    "MobileNetV1",
+    "for_inference",
+    "for_training",
+]
