@@ -101,6 +101,12 @@ class MorphableModel:
         Raises:
             ValueError: on more coefficients than modes, or batch sizes that differ.
         """
+        return self.axes(identity, expression, style).transpose(1, 2).contiguous()
+
+    def axes(
+        self, identity: Tensor | None = None, expression: Tensor | None = None, style: Tensor | None = None
+    ) -> Tensor:
+        """The same as :meth:`vertices`, one coordinate after the other: ``(B, 3, V)``, as the bases have it."""
         offset = self.mean.new_zeros(1, self.mean.numel())
         for name, given in (("identity", identity), ("expression", expression), ("style", style)):
             basis = getattr(self, name)
@@ -109,7 +115,7 @@ class MorphableModel:
                 raise ValueError(f"{name}: expected a batch of {len(offset)}, got {len(scores)}")
             if scores.shape[1]:
                 offset = offset + scores @ basis[: scores.shape[1]].flatten(1)
-        return (self.mean + offset.unflatten(1, self.mean.shape)).transpose(1, 2).contiguous()
+        return self.mean + offset.unflatten(1, self.mean.shape)
 
     def _coefficients(self, name: str, given: Tensor | None, modes: int) -> Tensor:
         if given is None:

@@ -102,8 +102,8 @@ def project(model: MorphableModel, parameters: Tensor) -> Tensor:
     Modes that the model does not have are left out; it is to be on the device of the parameters.
     """
     camera, identity, expression = unpack(parameters)
-    vertices = model.vertices(identity[:, : len(model.identity)], expression[:, : len(model.expression)])
-    return vertices @ camera[:, :, :3].transpose(1, 2) + camera[:, None, :, 3]
+    axes = model.axes(identity[:, : len(model.identity)], expression[:, : len(model.expression)])
+    return torch.baddbmm(camera[:, :, 3:], camera[:, :, :3], axes.expand(len(camera), -1, -1)).transpose(1, 2)
 
 
 def crop(camera: Tensor, affine: Affine) -> Tensor:

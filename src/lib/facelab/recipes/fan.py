@@ -27,7 +27,7 @@ from facelab.geometry import Affine
 from facelab.losses import stacked_heatmap_l2
 from facelab.markups import markup
 from facelab.metrics import nme
-from facelab.models import FAN
+from facelab.models import FAN, for_training
 from facelab.training import Fitted, Optimizer, Steps, Training, WarmupCosine, fit
 
 _STRIDE = 4  # picture pixels per heatmap pixel, set by FAN's stem
@@ -68,7 +68,9 @@ class FanRecipe:
         """The untrained network; the same seed gives the same weights."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return FAN(stacks=self.stacks, width=self.width, depth=self.depth, pool=self.pool)
+            network = FAN(stacks=self.stacks, width=self.width, depth=self.depth, pool=self.pool)
+        for_training(network)
+        return network
 
     def training_set(self, seed: int = 0, progress: bool = False) -> SyntheticFaces:
         """Rendered, or found in the cache: clean pictures, what spoils photographs is the augmentation's part."""
