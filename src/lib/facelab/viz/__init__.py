@@ -1,6 +1,6 @@
 """Figures: interactive ones that live in a page without a kernel, and still ones."""
 
-from facelab.viz.curves import ced_figure, history_figure
+from facelab.viz.curves import bits_figure, ced_figure, history_figure, rates_figure, runs_figure, sweep_figure
 from facelab.viz.faces import contact_sheet, draw_landmarks, face_sheet, jpeg, render_mesh, render_views, show_image
 from facelab.viz.figure import Blend, InteractiveFigure
 from facelab.viz.heatmaps import heatmap_explorer
@@ -21,6 +21,7 @@ __all__ = [
     "Blend",
     "InteractiveFigure",
     "Overlay",
+    "bits_figure",
     "ced_figure",
     "contact_sheet",
     "draw_landmarks",
@@ -38,11 +39,14 @@ __all__ = [
     "placed",
     "portrait_camera",
     "portraits",
+    "rates_figure",
     "render_mesh",
     "render_views",
+    "runs_figure",
     "show_image",
     "show_source",
     "slides",
     "studio_light",
     "style",
+    "sweep_figure",
 ]
