@@ -1,5 +1,6 @@
 """What all commands share: errors on one line, exit codes, files that are whole."""
 
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -20,6 +21,8 @@ def one_line(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*arguments, **options)
         except KeyboardInterrupt as error:
+            if os.environ.get("RANK", "0") != "0":
+                sys.exit(130)  # all processes of torchrun stop together; one of them tells
             _end(130, str(error) or "interrupted")
         except BrokenPipeError:
             raise  # who reads has had enough, as `head` has
