@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -143,21 +143,16 @@ def _draw(image: "Tensor", points: "Tensor", output: Path) -> None:
 def recipes(name: str | None, profile: str) -> None:
     """List the recipes, or all fields of recipe NAME as `train --set` takes them."""
     from facelab.recipes import PROFILES, RECIPES, get
-    from facelab.training import describe
+    from facelab.training.describe import describe, flat
 
     if name is not None:
-        return _list_fields(describe(get(name, profile)))
+        for field, value in flat(describe(get(name, profile))).items():
+            if field.split(".")[-1] != "kind":  # of the classes: not a field
+                click.echo(f"{field} = {value}")
+        return
     for known in RECIPES:
         click.echo(known)
         for each in PROFILES:
             recipe = get(known, each)
             plan = recipe.training
             click.echo(f"  {each:6s} {recipe.faces:6d} faces, {plan.epochs:3d} epochs, batch {plan.batch}")
-
-
-def _list_fields(fields: dict[str, Any], before: str = "") -> None:
-    for name, value in fields.items():
-        if isinstance(value, dict):
-            _list_fields(value, f"{before}{name}.")
-        elif name != "kind":
-            click.echo(f"{before}{name} = {value}")

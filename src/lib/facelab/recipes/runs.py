@@ -51,6 +51,12 @@ def errors_on(recipe: FanRecipe, model: nn.Module, faces: Any, mirror: bool = Fa
             raise ValueError(f"{sample.name}: expected the mark-up 68, got {sample.markup}")
         with torch.inference_mode():
             predicted = recipe.landmarks(model, FaceSample.stack([sample]), mirror=mirror)
-        present = sample.landmarks[:, :2].isfinite().all(1)
-        errors.append(nme(predicted[:, present], sample.landmarks[None, present, :2], "bbox"))
-    return torch.cat(errors)
+        errors.append(error_of(predicted[0], sample))
+    return torch.stack(errors)
+
+
+def error_of(predicted: Tensor, sample: FaceSample) -> Tensor:
+    """NME over the box, a scalar, of points ``(L, 2)`` in a face's picture, over the landmarks that are there."""
+    target = sample.landmarks[:, :2]
+    present = target.isfinite().all(1)
+    return nme(predicted[None, present], target[None, present], "bbox")[0]

@@ -31,6 +31,7 @@ from facelab.geometry import Affine
 from facelab.markups import markup
 from facelab.metrics import nme
 from facelab.models import LandmarkRegressor
+from facelab.recipes.runs import error_of
 from facelab.training import Fitted, Optimizer, Training, WarmupCosine, fit
 
 _TEST_SEED = 10_000  # test faces never share a seed with training faces
@@ -148,7 +149,7 @@ class TransferRecipe:
 
     def error_on_photographs(self, model: nn.Module, real: Sequence[Photograph], mirror: bool = False) -> Tensor:
         """``(N,)`` NME over the box of the landmarks that are there, by each photograph's own rule of the jaw."""
-        return torch.stack([_error(self.prediction(model, face, mirror), face) for face in real])
+        return torch.stack([error_of(self.prediction(model, face, mirror), face.sample) for face in real])
 
     def prediction(self, model: nn.Module, face: Photograph, mirror: bool = False) -> Tensor:
         """``(68, 2)`` in the pixels of the photograph."""
@@ -172,12 +173,6 @@ def _normalised(points: Tensor, size: int) -> Tensor:
 def _partners() -> Tensor:
     """The mirror permutation of the 85 points."""
     return torch.cat([torch.tensor(markup("68").mirror), 68 + torch.arange(JAW).flip(0)])
-
-
-def _error(predicted: Tensor, face: Photograph) -> Tensor:
-    target = face.sample.landmarks[:, :2]
-    present = target.isfinite().all(1)
-    return nme(predicted[None, present], target[None, present], "bbox")[0]
 
 
 class _Pairs(list[Any]):

@@ -1,11 +1,11 @@
 """Checkpoints that are there whole or not at all."""
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from facelab.training.replacing import replacing
 
 
 def save_checkpoint(state: dict[str, Any], path: str | Path) -> None:
@@ -15,18 +15,11 @@ def save_checkpoint(state: dict[str, Any], path: str | Path) -> None:
         OSError: if it cannot be written; an older checkpoint of that name is untouched then.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, scratch = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".partial", dir=path.parent)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with replacing(path) as scratch, scratch.open("wb") as file:
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(scratch, path)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
         raise OSError(f"{path}: checkpoint not written: {error}") from error
-    finally:
-        Path(scratch).unlink(missing_ok=True)
 
 
 def load_checkpoint(path: str | Path, device: torch.device | str = "cpu") -> dict[str, Any]:

@@ -23,3 +23,11 @@ def describe(value: Any, leave_out: tuple[str, ...] = ()) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return getattr(value, "__name__", type(value).__name__)
+
+
+def flat(value: Any, before: str = "") -> dict[str, Any]:
+    """Nested dictionaries as one, with dotted names."""
+    if not isinstance(value, dict):
+        return {before: value}
+    named = {f"{before}.{name}" if before else name: item for name, item in value.items()}
+    return {key: leaf for name, item in named.items() for key, leaf in flat(item, name).items()}

@@ -1,12 +1,13 @@
 """The folder of a run: checkpoints, history, weights."""
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any, Protocol
 
 from facelab.training.checkpoint import load_checkpoint, save_checkpoint
+from facelab.training.describe import flat
+from facelab.training.replacing import replacing
 from facelab.training.state import Entry, State
 from facelab.training.weights import save_weights
 
@@ -118,7 +119,7 @@ class Keeper:
                 found = json.loads(path.read_text())
             except ValueError as error:
                 raise ValueError(f"{path}: expected what this run trains, as JSON: {error}") from error
-            there, here = _flat(found), _flat(what)
+            there, here = flat(found), flat(what)
             for name in sorted({*there, *here}):
                 if there.get(name) != here.get(name):
                     raise ValueError(
@@ -126,22 +127,12 @@ class Keeper:
                         "give another folder"
                     )
         elif self.writes:
-            self.folder.mkdir(parents=True, exist_ok=True)
             _replace(path, json.dumps(what, indent=1) + "\n")
 
 
-def _flat(value: Any, before: str = "") -> dict[str, Any]:
-    """Nested dictionaries as one, with dotted names."""
-    if not isinstance(value, dict):
-        return {before: value}
-    named = {f"{before}.{name}" if before else name: item for name, item in value.items()}
-    return {key: leaf for name, item in named.items() for key, leaf in _flat(item, name).items()}
-
-
 def _replace(path: Path, text: str) -> None:
-    scratch = path.with_name(f"{path.name}.partial")
-    scratch.write_text(text)
-    os.replace(scratch, path)
+    with replacing(path) as scratch:
+        scratch.write_text(text)
 
 
 class _Board(Protocol):

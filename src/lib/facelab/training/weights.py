@@ -1,13 +1,13 @@
 """Trained weights as safetensors: a file of numbers that cannot hold code."""
 
-import os
-import tempfile
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
+
+from facelab.training.replacing import replacing
 
 
 def save_weights(model: nn.Module, path: str | Path, notes: dict[str, str] | None = None) -> None:
@@ -19,17 +19,12 @@ def save_weights(model: nn.Module, path: str | Path, notes: dict[str, str] | Non
         OSError: if it cannot be written; an older file of that name is untouched then.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    handle, scratch = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".partial", dir=path.parent)
-    os.close(handle)
     try:
-        save_file(tensors, scratch, notes)
-        os.replace(scratch, path)
+        with replacing(path) as scratch:
+            save_file(tensors, scratch, notes)
     except (OSError, SafetensorError) as error:
         raise OSError(f"{path}: weights not written: {error}") from error
-    finally:
-        Path(scratch).unlink(missing_ok=True)
 
 
 def load_weights(model: nn.Module, path: str | Path) -> dict[str, str]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from facelab.viz.faces import draw_landmarks, show_image
 from facelab.viz.figure import InteractiveFigure
-from facelab.viz.slides import slider
+from facelab.viz.slides import picture_layout, slider
 from facelab.viz.style import PREDICTION, TRUTH, style
 
 _GLOW = [[0.0, "rgba(213,94,0,0)"], [0.25, "rgba(213,94,0,0.25)"], [1.0, "rgba(255,225,120,0.95)"]]
@@ -51,14 +51,7 @@ def heatmap_explorer(
     ]
     figure = go.Figure(data=frames[start].data, frames=frames)
     figure.update_layout(
-        images=[_backdrop(image, side)],
-        sliders=[slider(names, start, "landmark ")],
-        xaxis={"range": [-0.5, side - 0.5], "visible": False, "constrain": "domain"},
-        yaxis={"range": [side - 0.5, -0.5], "visible": False, "scaleanchor": "x", "constrain": "domain"},
-        legend={"orientation": "h", "x": 0, "y": 1.08},
-        margin={"l": 4, "r": 4, "t": 30, "b": 4},
-        height=520,
-        plot_bgcolor="white",
+        images=[_backdrop(image, side)], sliders=[slider(names, start, "landmark ")], **picture_layout(side)
     )
     return InteractiveFigure(figure, alt, _poster(image, heatmaps, predicted, target))
 

@@ -67,15 +67,7 @@ def slides(
         frames.append(go.Frame(data=[*first, *marks], traces=traces, name=str(index)))
     opening = [trace for overlay in overlays[start] for trace in _traces(overlay)]
     figure = go.Figure(data=[shown[start if len(shown) > 1 else 0], *opening], frames=frames)
-    figure.update_layout(
-        sliders=[slider(labels, start, prefix)],
-        xaxis={"range": [-0.5, side - 0.5], "visible": False, "constrain": "domain"},
-        yaxis={"range": [side - 0.5, -0.5], "visible": False, "scaleanchor": "x", "constrain": "domain"},
-        legend={"orientation": "h", "x": 0, "y": 1.08},
-        margin={"l": 4, "r": 4, "t": 30, "b": 4},
-        height=520,
-        plot_bgcolor="white",
-    )
+    figure.update_layout(sliders=[slider(labels, start, prefix)], **picture_layout(side))
     return InteractiveFigure(figure, alt, _poster(images, overlays, labels), caption)
 
 
@@ -85,6 +77,18 @@ def slider(labels: Sequence[str], start: int, prefix: str) -> dict[str, object]:
     shown = {"prefix": prefix, "font": {"size": 15, "color": "#222222"}}
     unseen = {"size": 1, "color": "rgba(0,0,0,0)"}
     return {"steps": steps, "active": start, "currentvalue": shown, "font": unseen, "pad": {"t": 12}}
+
+
+def picture_layout(side: int) -> dict[str, object]:
+    """Of a figure over a square picture, ``side`` pixels wide: pixel centres at whole numbers, y downwards."""
+    return {
+        "xaxis": {"range": [-0.5, side - 0.5], "visible": False, "constrain": "domain"},
+        "yaxis": {"range": [side - 0.5, -0.5], "visible": False, "scaleanchor": "x", "constrain": "domain"},
+        "legend": {"orientation": "h", "x": 0, "y": 1.08},
+        "margin": {"l": 4, "r": 4, "t": 30, "b": 4},
+        "height": 520,
+        "plot_bgcolor": "white",
+    }
 
 
 def _address(image: Tensor) -> str:
