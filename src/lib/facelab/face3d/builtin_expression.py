@@ -29,7 +29,7 @@ class Expression:
     bumps: tuple[Bump, ...]
     side: int = 0
     range: tuple[float, float] = (0.0, 1.0)
-    deviation: float = 0.35
+    deviation: float = 0.5
 
 
 _SMILE = (
@@ -65,7 +65,7 @@ _SQUINT = (
 
 EXPRESSIONS: tuple[Expression, ...] = (
     Expression("jaw_open", ()),
-    Expression("smile", _SMILE, deviation=0.45),
+    Expression("smile", _SMILE, deviation=0.6),
     Expression("blink_left", (), side=1),
     Expression("blink_right", (), side=-1),
     Expression(
@@ -161,7 +161,7 @@ EXPRESSIONS: tuple[Expression, ...] = (
     Expression("lower_lip_right", _LIP_DOWN, side=-1),
     Expression("chin_raise", (Bump((0, -9.6, 9.9), (1.8, 1.0, 1.8), (0, 0.36, 0.14), (*_LOWER, "jaw")),)),
     Expression("dimples", (Bump((3.0, -7.5, 8.8), (0.5, 0.6, 0.9), (0.1, 0.05, -0.3)),)),
-    Expression("gaze_left", (), range=(-1.0, 1.0), deviation=0.5),
+    Expression("gaze_left", (), range=(-1.0, 1.0)),
     Expression("gaze_up", (), range=(-1.0, 1.0), deviation=0.4),
 )
 

@@ -16,6 +16,10 @@ Vector = tuple[float, float, float]
 
 RESIDUE_LENGTH = 3.0  # cm
 RESIDUE_DEVIATION = (0.085, 0.095, 0.105)  # cm, along x, y, z
+# Each mode below is as large as the measure it is named for differs between people; but measures of people go together,
+# while these modes are drawn independently. Uncorrelated they moved the 68 points by 2.6 % of the box, those of the
+# scanned people of ICT-FaceKit move by 1.8 %.
+SPREAD = 0.7
 
 
 @dataclass(frozen=True)
@@ -139,4 +143,4 @@ def identity_displacements(controls: Controls, residue_modes: int = 60) -> Array
         for axis, deviation in enumerate(RESIDUE_DEVIATION)
         for field in fields
     ]
-    return np.stack([*named, *residue])
+    return SPREAD * np.stack([*named, *residue])
