@@ -66,8 +66,8 @@ _SQUINT = (
 EXPRESSIONS: tuple[Expression, ...] = (
     Expression("jaw_open", ()),
     Expression("smile", _SMILE, deviation=0.6),
-    Expression("blink_left", (), side=1),
-    Expression("blink_right", (), side=-1),
+    Expression("blink_left", (), side=1, deviation=0.35),
+    Expression("blink_right", (), side=-1, deviation=0.35),
     Expression(
         "pucker",
         (
@@ -105,7 +105,7 @@ EXPRESSIONS: tuple[Expression, ...] = (
             Bump((1.2, -7.7, 10.2), (0.8, 0.8, 1.3), (0.2, 0, -0.15)),
         ),
     ),
-    Expression("eyes_wide", (), range=(0.0, 1.0)),
+    Expression("eyes_wide", (), range=(0.0, 1.0), deviation=0.35),
     Expression("squint", _SQUINT),
     Expression(
         "nose_sneer",
