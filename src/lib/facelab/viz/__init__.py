@@ -4,6 +4,7 @@ from facelab.viz.curves import bits_figure, ced_figure, history_figure, rates_fi
 from facelab.viz.faces import contact_sheet, draw_landmarks, face_sheet, jpeg, render_mesh, render_views, show_image
 from facelab.viz.figure import Blend, InteractiveFigure
 from facelab.viz.heatmaps import heatmap_explorer
+from facelab.viz.laboratory import Laboratory, Switch
 from facelab.viz.markups import jaw_explorer, markup_explorer, placed
 from facelab.viz.meshes import face_figure, landmark_names, landmark_trace, mesh_scene, mesh_trace
 from facelab.viz.portraits import portrait_camera, portraits, studio_light
@@ -20,7 +21,9 @@ __all__ = [
     "TRUTH",
     "Blend",
     "InteractiveFigure",
+    "Laboratory",
     "Overlay",
+    "Switch",
     "bits_figure",
     "ced_figure",
     "contact_sheet",

@@ -18,6 +18,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import plotly.graph_objects as go
 from matplotlib.figure import Figure as MatplotlibFigure
@@ -92,27 +93,26 @@ class InteractiveFigure:
         self.alt = " ".join(alt.split())
         self.caption = caption
         self.controls = tuple(controls)
-        self.png = _png(poster)
+        self.png = still_png(poster)
         self._check_controls()
 
     @property
     def id(self) -> str:
         """A name made from the content: the same figure has the same name in every run."""
-        content = "\0".join([self._json(), self.alt, self.caption or ""])
-        return "figure-" + hashlib.sha256(content.encode()).hexdigest()[:12]
+        return content_id(self._json(), self.alt, self.caption or "")
 
     def html(self) -> str:
         """The figure as one piece of HTML: styles, poster, data, controls, loader."""
         poster, alt = base64.b64encode(self.png).decode(), escape(self.alt)
         caption = f"<figcaption>{escape(self.caption)}</figcaption>" if self.caption else ""
         return (
-            f"<style>{_asset('figure.css')}</style>\n"
+            f"<style>{asset('figure.css')}</style>\n"
             f'<figure class="facelab-figure" id="{self.id}" data-plotly="{get_plotlyjs_version()}">\n'
             f'<div class="facelab-plot" role="img" aria-label="{alt}" style="height:{self._height():g}px"></div>\n'
             f'<img class="facelab-poster" alt="{alt}" src="data:image/png;base64,{poster}">\n'
             f"{self._form()}{caption}\n"
             f'<script type="application/json">{self._json()}</script>\n'
-            f"</figure>\n<script>{_asset('figure.js')}</script>"
+            f"</figure>\n<script>{asset('figure.js')}</script>"
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
@@ -164,6 +164,11 @@ class InteractiveFigure:
                 raise ValueError(f"blend '{blend.name}': blends of one name must have one range and one value")
 
 
+def content_id(*content: str) -> str:
+    """An id made from the content of a figure."""
+    return "figure-" + hashlib.sha256("\0".join(content).encode()).hexdigest()[:12]
+
+
 def _packed(blend: Blend, control: int) -> dict[str, Any]:
     """The delta as 16-bit integers, axis by axis: a third of the size of the numbers written out."""
     delta = np.asarray(blend.delta, dtype=np.float64).T
@@ -182,11 +187,12 @@ def _input(name: str, low: float, high: float, value: float) -> str:
     )
 
 
-def _png(poster: MatplotlibFigure | np.ndarray) -> bytes:
+def still_png(poster: MatplotlibFigure | np.ndarray) -> bytes:
+    """A still picture as a small PNG; a matplotlib figure is closed, or the notebook would show it a second time."""
     buffer = io.BytesIO()
     if isinstance(poster, MatplotlibFigure):
         poster.savefig(buffer, format="png", dpi=100, bbox_inches="tight", metadata={"Software": None})
-        _forget(poster)
+        plt.close(poster)
         return _with_palette(Image.open(buffer))
     pixels = np.asarray(poster)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
@@ -205,13 +211,7 @@ def _with_palette(picture: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _forget(poster: MatplotlibFigure) -> None:
-    """Close the figure in pyplot, or the notebook would show it a second time under the cell."""
-    import matplotlib.pyplot as plt
-
-    plt.close(poster)
-
-
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """The text of a file that lies beside this module."""
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
