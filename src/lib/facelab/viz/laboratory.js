@@ -3,7 +3,7 @@
   "use strict";
 
   const TRAIL = 6;
-  const LEFT = 12, RIGHT = 628, MIDDLE = 42, AXIS = 64; // of the scale, in its own units
+  const MARGIN = 12, MIDDLE = 42, AXIS = 64, HEIGHT = 96; // of the scale, in pixels
   const SVG = "http://www.w3.org/2000/svg";
 
   function numbersOf(text) {
@@ -40,15 +40,18 @@
 
   function drawScale(svg, now, start, trail, fromTop) {
     svg.replaceChildren();
+    const width = svg.clientWidth || 640;
+    svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+    const right = width - MARGIN;
     const all = [...trail.map((each) => each.numbers), now, start].flat().filter(Number.isFinite);
     const { step, end } = fromTop ? { step: 20, end: 100 } : axis(Math.max(...all));
-    const x = (value) => LEFT + (RIGHT - LEFT) * Math.min(Math.max(value, 0), end) / end;
+    const x = (value) => MARGIN + (right - MARGIN) * Math.min(Math.max(value, 0), end) / end;
     const [value, low, high, noise] = now;
     if (Number.isFinite(noise)) {
       const [from, to] = fromTop ? [noise, 100] : [0, noise];
       shape(svg, "rect", { x: x(from), y: 14, width: Math.max(x(to) - x(from), 0), height: AXIS - 14, fill: "#E69F00", opacity: 0.3 });
     }
-    shape(svg, "line", { x1: LEFT, x2: RIGHT, y1: AXIS, y2: AXIS, stroke: "#555" });
+    shape(svg, "line", { x1: MARGIN, x2: right, y1: AXIS, y2: AXIS, stroke: "#555" });
     for (let tick = 0; tick <= end * 1.0001; tick += step) {
       shape(svg, "line", { x1: x(tick), x2: x(tick), y1: AXIS, y2: AXIS + 5, stroke: "#555" });
       const anchor = tick === 0 ? "start" : tick > end * 0.999 ? "end" : "middle";
@@ -71,6 +74,7 @@
     const first = selects.map((select) => Number(select.value));
     const trail = [];
     let last = null;
+    let redraw = () => {};
 
     function tell() {
       const chosen = selects.map((select) => Number(select.value));
@@ -91,7 +95,9 @@
       words.push(Math.abs(change) < 0.005 ? "as at the start" : `${change > 0 ? "+" : "−"}${Math.abs(change).toFixed(2)} against the start`);
       if (Number.isFinite(noise)) words.push(`. Shaded: ${data.noise}, ${percent(noise)}`);
       output.replaceChildren(`${name} `, strong, words.join("") + ".");
-      drawScale(scale, now, start, trail, fromTop);
+      const shown = trail.slice();
+      redraw = () => drawScale(scale, now, start, shown, fromTop);
+      redraw();
 
       list.replaceChildren(...trail.map((each) => {
         const item = document.createElement("li");
@@ -109,6 +115,7 @@
     form.addEventListener("reset", () => window.setTimeout(() => { trail.length = 0; last = null; tell(); }, 0));
     figure.classList.add("is-live");
     tell();
+    window.addEventListener("resize", () => redraw());
     figure.dataset.state = "live";
   }
 

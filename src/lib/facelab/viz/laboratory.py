@@ -88,7 +88,7 @@ class Laboratory:
             f'<img class="facelab-poster" alt="{escape(self.alt)}" src="data:image/png;base64,{poster}">\n'
             f'<form class="laboratory-switches">{rows}<button type="reset">Start again</button></form>\n'
             '<output class="laboratory-number" aria-live="polite"></output>\n'
-            '<svg class="laboratory-scale" viewBox="0 0 640 96" aria-hidden="true"></svg>\n'
+            '<svg class="laboratory-scale" aria-hidden="true"></svg>\n'
             '<ol class="laboratory-trail" aria-label="what was tried, latest first"></ol>\n'
             f'{caption}\n<script type="application/json">{data}</script>\n'
             f"</figure>\n<script>{asset('laboratory.js')}</script>"
@@ -142,14 +142,17 @@ class Laboratory:
         return figure
 
     def alone(self) -> list[tuple[str, str, NDArray[Any]]]:
-        """Name of a switch, option, and the four numbers with this option and everything else as at first."""
-        rows = []
+        """Name of a switch, option, and the four numbers with this option and everything else as at first.
+
+        Options that change nothing are left out, and switches without any other.
+        """
+        start, rows = self._start(), []
         for axis, switch in enumerate(self.switches[:-1]):
-            for number, option in enumerate(switch.options):
-                place = (*self._start()[:axis], number, *self._start()[axis + 1 :])
-                if np.array_equal(self.numbers[place], self.numbers[self._start()], equal_nan=True) and (
-                    number != switch.start
-                ):
-                    continue  # a rule without effect on this measure
-                rows.append((switch.name, option, self.numbers[place]))
+            places = [(*start[:axis], number, *start[axis + 1 :]) for number in range(len(switch.options))]
+            kept = [
+                (switch.name, option, self.numbers[place])
+                for option, place in zip(switch.options, places, strict=True)
+                if place == start or not np.array_equal(self.numbers[place], self.numbers[start], equal_nan=True)
+            ]
+            rows += kept if len(kept) > 1 else []
         return rows
