@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from facelab.markups import markup
 
 DOMAIN_RADIUS = 9.0
-EYE_CENTRE = (3.14, -0.62, 7.50)  # of the eyeball on the side x > 0
+EYE_CENTRE = (3.05, -0.62, 7.50)  # of the eyeball on the side x > 0
 EYEBALL_RADIUS = 1.19
 LID_RADIUS = 1.31  # distance of the lids from the centre of the eyeball
 JAW_HINGE = (-3.2, 0.8)  # y, z of the axis that the jaw turns about
@@ -45,11 +45,11 @@ LANDMARKS: dict[int, Point] = {
     9: Point(1.95, -12.05, 8.0),
     8: Point(0.0, -12.2, 8.75),
     # brow, from the middle outwards
-    22: Point(1.6, 1.0, 9.62),
-    23: Point(2.65, 1.4, 9.4),
-    24: Point(3.8, 1.5, 8.82),
-    25: Point(4.85, 1.2, 7.92),
-    26: Point(5.75, 0.55, 6.75),
+    22: Point(1.05, 1.1, 9.75),
+    23: Point(2.2, 1.6, 9.55),
+    24: Point(3.5, 1.75, 9.0),
+    25: Point(4.7, 1.4, 8.05),
+    26: Point(5.65, 0.7, 6.85),
     # nose
     27: Point(0.0, -0.45, 9.75),
     28: Point(0.0, -1.85, 10.57),
@@ -59,12 +59,12 @@ LANDMARKS: dict[int, Point] = {
     34: Point(0.65, -5.42, 10.38, -5.6),
     35: Point(1.35, -5.25, 9.9, -5.4),
     # eye, inner corner first; the lids are projected on the eyeball below
-    42: Point(1.77, -0.75, 8.05),
-    43: Point(2.57, -0.22, 8.62),
-    44: Point(3.61, -0.18, 8.55),
+    42: Point(1.6, -0.75, 8.05),
+    43: Point(2.45, -0.22, 8.62),
+    44: Point(3.55, -0.18, 8.55),
     45: Point(4.5, -0.58, 7.4),
-    46: Point(3.65, -1.05, 8.45),
-    47: Point(2.62, -1.1, 8.5),
+    46: Point(3.6, -1.05, 8.45),
+    47: Point(2.5, -1.1, 8.5),
     # lips, outer and inner line; the gap of the inner line in v is the mouth
     51: Point(0.0, -6.95, 10.9),
     52: Point(0.55, -6.82, 10.82),
@@ -82,13 +82,13 @@ LANDMARKS: dict[int, Point] = {
 
 # fmt: off
 HELPERS: dict[str, tuple[Point, ...]] = {
-    "lid upper": (Point(2.1, -0.5, 8.3), Point(3.11, -0.08, 8.7), Point(4.17, -0.36, 8.1)),
-    "lid lower": (Point(2.12, -0.96, 8.3), Point(3.13, -1.15, 8.6), Point(4.17, -0.86, 8.1)),
+    "lid upper": (Point(1.95, -0.5, 8.3), Point(3.02, -0.08, 8.7), Point(4.15, -0.36, 8.1)),
+    "lid lower": (Point(1.97, -0.96, 8.3), Point(3.05, -1.15, 8.6), Point(4.15, -0.86, 8.1)),
     "lid upper skin": (
-        Point(2.48, 0.2, 8.6), Point(3.18, 0.33, 8.6), Point(3.94, 0.2, 8.4), Point(4.64, -0.2, 7.6),
+        Point(2.35, 0.2, 8.6), Point(3.1, 0.33, 8.6), Point(3.9, 0.2, 8.4), Point(4.65, -0.2, 7.6),
     ),
     "lid lower skin": (
-        Point(2.48, -1.5, 8.45), Point(3.18, -1.62, 8.55), Point(3.98, -1.45, 8.25), Point(4.59, -1.0, 7.5),
+        Point(2.35, -1.5, 8.45), Point(3.1, -1.62, 8.55), Point(3.95, -1.45, 8.25), Point(4.6, -1.0, 7.5),
     ),
     "orbit": (
         Point(1.2, 0.15, 8.85), Point(1.25, -0.7, 8.75), Point(2.0, 0.62, 9.05), Point(3.0, 0.85, 9.12),

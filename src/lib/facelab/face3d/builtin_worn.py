@@ -14,7 +14,7 @@ Index = NDArray[np.int64]
 
 _INSIDE = np.array([0.0, 2.0, 0.0])  # where what is off is kept
 _TUBE = 5  # vertices round a wire
-_LENS_CENTRE = (3.14, -0.95)
+_LENS_CENTRE = (3.05, -0.95)
 _ARM = np.array([(5.75, 0.15, 8.6), (7.2, 0.35, 6.4), (7.75, 0.3, 3.0), (7.75, 0.15, 0.2), (7.75, -0.9, -1.3)])
 # Half width, half height and roundness (2 is an ellipse, more is a rectangle) of the rims.
 _SHAPES = {"round": (2.15, 2.05, 2.0), "square": (2.5, 1.75, 4.5)}
