@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import exported, faces, heatmaps, networks, rendering
+from benchmarks import exported, faces, heatmaps, metrics, networks, rendering
 from benchmarks.measuring import CUDA, Line, Settings
 from benchmarks.provenance import provenance
 
@@ -30,7 +30,7 @@ PARTS: dict[str, Part] = {
     "networks": networks.report,
     "reconstruction": faces.reconstruction,
     "heatmaps": heatmaps.report,
-    "metrics": faces.metrics,
+    "metrics": metrics.report,
     "rendering": _rendering,
     "onnx": exported.report,
 }

@@ -1,4 +1,4 @@
-"""From 62 parameters to a mesh, and from points to an error."""
+"""From 62 parameters to a mesh."""
 
 from collections.abc import Callable, Iterator
 
@@ -8,9 +8,6 @@ import torch
 from benchmarks.measuring import Line, Settings, medians
 from facelab.face3d import builtin_face
 from facelab.face3d.parameters import pack, project
-from facelab.metrics import nme
-
-QUOTED_NME = 4.97 / 2000  # ms a face: mmpose 1.3.2, keypoint_nme, one core of an AMD EPYC of 2022 (Zen 4)
 
 
 def reconstruction(settings: Settings) -> Iterator[Line]:
@@ -48,29 +45,3 @@ def _one_by_numpy(row: np.ndarray, mean: np.ndarray, identity: np.ndarray, expre
     camera = row[:12].reshape(3, 4)
     shape = mean + identity @ row[12:52, None] + expression @ row[52:, None]
     return (camera[:, :3] @ shape.reshape(3, -1, order="F") + camera[:, 3:]).T
-
-
-def metrics(settings: Settings) -> Iterator[Line]:
-    """The line on NME."""
-    target = torch.rand(settings.errors, 68, 2, generator=torch.Generator().manual_seed(0)).to(settings.device)
-    predicted = target + 0.01
-    runs: dict[str, Callable[[], object]] = {"ours": lambda: nme(predicted, target)}
-    if settings.device == "cpu" and (peer := _keypoint_nme(predicted, target)) is not None:
-        runs["peer"] = peer
-    taken = medians(runs, settings)
-    name = f"NME of {settings.errors:,d} faces"
-    if settings.device == "cuda":
-        yield Line(name, taken["ours"])
-    else:
-        theirs = taken.get("peer", QUOTED_NME * settings.errors)
-        yield Line(name, taken["ours"], "mmpose's keypoint_nme", taken["ours"] / theirs, "peer" in taken)
-
-
-def _keypoint_nme(predicted: torch.Tensor, target: torch.Tensor) -> Callable[[], object] | None:
-    try:
-        from mmpose.evaluation.functional import keypoint_nme
-    except ImportError:
-        return None
-    points, truth, seen = predicted.numpy(), target.numpy(), np.ones(target.shape[:2], bool)
-    scale = np.ptp(truth, 1).prod(1, keepdims=True) ** 0.5 * np.ones(2, np.float32)
-    return lambda: keypoint_nme(points, truth, seen, scale)

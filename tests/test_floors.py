@@ -9,13 +9,14 @@ import facelab
 
 PACKAGE = Path(facelab.__file__).parent
 FLOORS = [
-    {"markups"},
-    {"geometry", "metrics"},
+    {"markups", "provenance"},
+    {"geometry"},
+    {"metrics"},
     {"face3d", "losses"},
     {"models", "data"},
     {"training"},
     {"recipes", "viz"},
-    {"predict", "export"},
+    {"predict", "export", "ledger"},
     {"cli"},
     {"__main__"},
 ]

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks import __main__ as command
-from benchmarks import rendering
+from benchmarks import metrics, rendering
 from benchmarks.measuring import TINY, Line, medians
+from facelab.metrics import auc
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +37,14 @@ def test_ours_does_what_the_compared_does() -> None:
     notes = [line.note for part in ("networks", "reconstruction") for line in command.PARTS[part](TINY)]  # type: ignore[union-attr]
     differences = [float(note.removeprefix("difference ")) for note in notes if note.startswith("difference")]
     assert len(differences) == 3 and max(differences) < 1e-4
+
+
+def test_areas_agree_and_their_peers_are_named() -> None:
+    lines = list(metrics.report(TINY))
+    assert [line.name.split()[0] for line in lines] == ["NME", "AUC", "AUC"]
+    assert [line.against.split()[0] for line in lines] == ["mmpose's", "Simpson's", "mmpose's"]
+    errors = torch.rand(500, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 0.2
+    assert metrics.area_by_simpson(errors.numpy()) == pytest.approx(auc(errors, metrics.THRESHOLD), abs=1e-4)
 
 
 def test_the_command_writes_figures_and_provenance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,7 +108,7 @@ def build(variant: str, outputs: Outputs) -> Path:
     stage(staged, outputs)
     tools = sorted((ROOT / "tools").rglob("*.py"))
     sources = [path for path in sorted(staged.rglob("*")) if path.is_file()]
-    key = digest([*tools, ROOT / "requirements.txt", *sources])
+    key = digest([*tools, ROOT / "requirements.txt", *_ledger(), *sources])
     stamp = SITES / f"{variant}.key"
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == key and (site / "index.html").is_file():
         print("Pages: fresh")
@@ -144,3 +144,14 @@ def newest() -> Path:
     if not stamps:
         raise BookError("no site is built yet; run 'make book' or 'make html' first")
     return stamps[-1].with_suffix("")
+
+
+def _ledger() -> list[Path]:
+    """What the tables of the pages are made from: claims, results, published tables, and the code that reads them."""
+    folders = (ROOT / "data", ROOT / "src/lib/facelab/ledger", ROOT / "src/lib/facelab/models")
+    return [
+        path
+        for folder in folders
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.suffix in (".csv", ".json", ".py", ".yml")
+    ]

@@ -7,8 +7,10 @@ import click
 
 from facelab.cli.bench import bench
 from facelab.cli.data import data
+from facelab.cli.evaluating import evaluate
 from facelab.cli.faces import faces
-from facelab.cli.training import evaluate, predict, recipes, train
+from facelab.cli.ledger import ledger
+from facelab.cli.training import predict, recipes, train
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -16,7 +18,7 @@ def cli() -> None:
     """Face alignment in five papers: train, evaluate and use their networks; faces, data sets, measurements."""
 
 
-for _command in (train, evaluate, predict, recipes, data, faces, bench):
+for _command in (train, evaluate, predict, recipes, data, faces, ledger, bench):
     cli.add_command(_command)
 
 

@@ -1,4 +1,4 @@
-"""``facelab train``, ``evaluate``, ``predict`` and ``recipes``."""
+"""``facelab train``, ``predict`` and ``recipes``."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facelab.cli.command import FOLDER, one_line, option, save, setting
+from facelab.cli.command import FOLDER, one_line, save, setting
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,45 +48,6 @@ def train(
         numbers = "  ".join(f"{name} {value:.5g}" for name, value in entry.items() if name != "epoch")
         click.echo(f"epoch {entry['epoch']:3.0f}  {numbers}")
     click.echo(folder / MODEL)
-
-
-@click.command()
-@click.argument("run", type=FOLDER)
-@click.option("--data", help="A real data set, as AFLW2000-3D; the run's synthetic test faces if not given.")
-@click.option("--folder", type=FOLDER, help="Of the data set.")
-@click.option("--option", "-o", "options", multiple=True, metavar="KEY=VALUE", help="Of its reader, as split=test.")
-@click.option("--mirror", is_flag=True, help="Add the prediction on the mirrored picture.")
-@one_line
-def evaluate(run: Path, data: str | None, folder: Path | None, options: tuple[str, ...], mirror: bool) -> None:
-    """Score the network of folder RUN: NME with the root of the box area as normaliser, by yaw."""
-    import torch
-
-    from facelab.data import open_dataset
-    from facelab.recipes.runs import errors_on, trained
-
-    if (data is None) != (folder is None):
-        raise ValueError("evaluate: expected both --data NAME and --folder DIR, or neither")
-    recipe, model = trained(run)
-    if data is None or folder is None:
-        test = recipe.test_set(progress=True)
-        _, errors = recipe.evaluate(model, test, mirror=mirror)
-        yaw, name = test.poses[:, 1], "synthetic test faces"
-    else:
-        faces = open_dataset(data, folder, **dict(option(text) for text in options))
-        errors, name = errors_on(recipe, model, faces, mirror), data
-        yaw = torch.stack([faces[index].pose[1] for index in range(len(faces))])
-    _tell(name, errors, yaw)
-
-
-def _tell(name: str, errors: "Tensor", yaw: "Tensor") -> None:
-    from facelab.metrics import auc, by_pose, failure_rate
-
-    click.echo(f"{len(errors)} faces, {name}; NME (bbox) in percent")
-    click.echo(f"  mean {100 * errors.mean():.2f}  median {100 * errors.median():.2f}  worst {100 * errors.max():.2f}")
-    click.echo(f"  AUC at 10 % {100 * auc(errors, 0.1):.2f}  failures over 10 % {100 * failure_rate(errors, 0.1):.2f}")
-    if bool(yaw.isfinite().all()):
-        bins = by_pose(errors, yaw.rad2deg())
-        click.echo("  by yaw " + "  ".join(f"{key} {100 * value:.2f}" for key, value in bins.items()))
 
 
 @click.command()
