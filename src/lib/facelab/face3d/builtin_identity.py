@@ -17,8 +17,8 @@ Vector = tuple[float, float, float]
 RESIDUE_LENGTH = 3.0  # cm
 RESIDUE_DEVIATION = (0.085, 0.095, 0.105)  # cm, along x, y, z
 # Each mode below is as large as the measure it is named for differs between people; but measures of people go together,
-# while these modes are drawn independently. At full size the mean face, in the right pose, was 3.2 % of the box away from
-# the 68 points of sampled people; with this factor it is 2.3 %, as on faces of AFLW2000-3D.
+# while these modes are drawn independently. At full size the mean face, in the right pose, was 3.2 % of the box away
+# from the 68 points of sampled people; with this factor it is 2.3 %, as on faces of AFLW2000-3D.
 SPREAD = 0.7
 
 
