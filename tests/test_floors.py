@@ -14,7 +14,7 @@ FLOORS = [
     {"metrics"},
     {"face3d", "losses"},
     {"models", "data"},
-    {"training"},
+    {"training", "interop"},
     {"recipes", "viz"},
     {"predict", "export", "ledger"},
     {"cli"},

@@ -2,6 +2,7 @@
 
 from facelab.models.blocks import HPM, Bottleneck
 from facelab.models.fan import FAN, Hourglass
+from facelab.models.fan_depth import FANDepth
 from facelab.models.inference import for_inference, for_training
 from facelab.models.landmark_regressor import LandmarkRegressor
 from facelab.models.mobilenet import MobileNetV1
@@ -10,6 +11,7 @@ __all__ = [
     "FAN",
     "HPM",
     "Bottleneck",
+    "FANDepth",
     "Hourglass",
     "LandmarkRegressor",
     "MobileNetV1",
