@@ -26,6 +26,7 @@ ABSOLUTE_PATH = re.compile(r"(?<![\w.:/~])/(?:home|root|Users|tmp|work|mnt|opt|u
 ENCODED = re.compile(r'data:[\w/+-]+;base64,[A-Za-z0-9+/=]+|"bdata":"[^"]*"')
 WIDGET = "application/vnd.jupyter.widget-view+json"
 FIGURE = 'class="facelab-figure"'
+LABORATORY = 'class="facelab-laboratory"'
 
 
 def file_problems(path: Path) -> list[str]:
@@ -99,7 +100,7 @@ def _output_problems(cell: NotebookNode, output: NotebookNode) -> Iterator[str]:
         yield from _path_problems(data.get(kind, ""))
     if WIDGET in data:
         yield "widget output, which is dead in the page; turn widgets and tqdm.notebook off"
-    if any(kind.startswith("image/") for kind in data) and not is_figure(output) and len(alt(cell)) < SHORTEST_ALT:
+    if any(kind.startswith("image/") for kind in data) and not has_text(output) and len(alt(cell)) < SHORTEST_ALT:
         yield (
             "picture without alternative text; use InteractiveFigure, or set mystnb.image.alt in the cell's metadata "
             f"({SHORTEST_ALT} characters at least)"
@@ -110,6 +111,11 @@ def _path_problems(text: str) -> Iterator[str]:
     match = ABSOLUTE_PATH.search(ENCODED.sub("", text))
     if match:
         yield f"absolute path {match.group(0)[:60]}"
+
+
+def has_text(output: NotebookNode) -> bool:
+    """Whether an output says itself what its picture shows."""
+    return is_figure(output) or LABORATORY in output.get("data", {}).get("text/html", "")
 
 
 def is_figure(output: NotebookNode) -> bool:
