@@ -31,6 +31,11 @@ class Audit:
     why: str
 
 
+def audit_of(paper: str, id_: str, place: str, rule: str, text: tuple[str, str], adds_up: bool, why: str) -> Audit:
+    """An audit of one paper, its id without the paper; ``text`` is what is printed and what is computed."""
+    return Audit(f"{paper}-{id_}", paper, place, rule, *text, adds_up, why)
+
+
 @dataclass(frozen=True)
 class Interval:
     """All numbers from ``low`` to ``high``, exactly; what a printed number may stand for."""

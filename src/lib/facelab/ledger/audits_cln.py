@@ -1,11 +1,13 @@
 """The arithmetic of "CLN: complementary learning network" (2022)."""
 
 from fractions import Fraction
+from functools import partial
 
-from facelab.ledger.audits_arithmetic import Audit, Interval, listed, mean, number, one, printed, tally
+from facelab.ledger.audits_arithmetic import Audit, Interval, audit_of, listed, mean, number, one, printed, tally
 from facelab.ledger.published import Cell, published
 
 PAPER = "cln"
+_audit = partial(audit_of, PAPER)
 _BINS = ("0-30", "30-60", "60-90")
 # Rows of table 4 that differ in one module: what is added, without it, with it.
 _STEPS = (
@@ -33,10 +35,6 @@ def cln_audits() -> list[Audit]:
         _same_as_elsewhere(),
         *_pictures(),
     ]
-
-
-def _audit(id_: str, place: str, rule: str, text: tuple[str, str], adds_up: bool, why: str) -> Audit:
-    return Audit(f"{PAPER}-{id_}", PAPER, place, rule, *text, adds_up, why)
 
 
 # Means of the three ranges of yaw.

@@ -1,21 +1,30 @@
 """The arithmetic of the paper of FAN (2017): sizes of the network, of the data set, and the area rule of its code."""
 
 from fractions import Fraction
+from functools import partial
 
-from facelab.ledger.audits_arithmetic import Audit, Interval, exactly, least_area, listed, number, one, printed, reaches
+from facelab.ledger.audits_arithmetic import (
+    Audit,
+    Interval,
+    audit_of,
+    exactly,
+    least_area,
+    listed,
+    number,
+    one,
+    printed,
+    reaches,
+)
 from facelab.ledger.published import published
 
 PAPER = "fan"
+_audit = partial(audit_of, PAPER)
 _STEPS, _USED = 999, 70  # the code takes errors 0, 1/999, ..., 69/999 as thresholds, and the mean of the curve there
 
 
 def fan_audits() -> list[Audit]:
     """Audits of the numbers of the paper that are at hand."""
     return [_network_sizes(), _data_set(), *_areas("300W", "split 2"), *_areas("COFW-68", "test")]
-
-
-def _audit(id_: str, place: str, rule: str, text: tuple[str, str], adds_up: bool, why: str) -> Audit:
-    return Audit(f"{PAPER}-{id_}", PAPER, place, rule, *text, adds_up, why)
 
 
 def _network_sizes() -> Audit:

@@ -1,11 +1,24 @@
 """The arithmetic of 3DDFA_V2 (2020): its supplement, and its main paper as far as others restate it."""
 
 from fractions import Fraction
+from functools import partial
 
-from facelab.ledger.audits_arithmetic import Audit, Interval, exactly, listed, mean, number, one, printed, tally
+from facelab.ledger.audits_arithmetic import (
+    Audit,
+    Interval,
+    audit_of,
+    exactly,
+    listed,
+    mean,
+    number,
+    one,
+    printed,
+    tally,
+)
 from facelab.ledger.published import Cell, published
 
 PAPER = "tddfa"
+_audit = partial(audit_of, PAPER)
 _PER_NORMALISED = 4  # operations for each number through batch norm and ReLU, as some tools count them
 
 
@@ -23,10 +36,6 @@ def tddfa_audits() -> list[Audit]:
         _mobilenet_products(),
         _frames(),
     ]
-
-
-def _audit(id_: str, place: str, rule: str, text: tuple[str, str], adds_up: bool, why: str) -> Audit:
-    return Audit(f"{PAPER}-{id_}", PAPER, place, rule, *text, adds_up, why)
 
 
 def _means() -> Audit:

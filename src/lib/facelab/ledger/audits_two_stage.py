@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import partial
 
-from facelab.ledger.audits_arithmetic import Audit, fall, listed, number, one, printed
+from facelab.ledger.audits_arithmetic import Audit, audit_of, fall, listed, number, one, printed
 from facelab.ledger.published import published
 
 PAPER = "two_stage"
+_audit = partial(audit_of, PAPER)
 _BOTTLENECKS = ("B2", "B3", "B4", "B5")
 _RESNET_200 = {"B2": 3, "B3": 24, "B4": 36, "B5": 3}  # He et al. 2016, "Identity mappings in deep residual networks"
 
@@ -14,10 +16,6 @@ _RESNET_200 = {"B2": 3, "B3": 24, "B4": 36, "B5": 3}  # He et al. 2016, "Identit
 def two_stage_audits() -> list[Audit]:
     """Audits of the tables of the paper, and of what its text says of them."""
     return [*_gains(), _layers(), _axes()]
-
-
-def _audit(id_: str, place: str, rule: str, text: tuple[str, str], adds_up: bool, why: str) -> Audit:
-    return Audit(f"{PAPER}-{id_}", PAPER, place, rule, *text, adds_up, why)
 
 
 def _gains() -> list[Audit]:

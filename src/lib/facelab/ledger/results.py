@@ -12,7 +12,6 @@ A file ``data/results/<profile>/<experiment>.json`` holds::
 
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -22,6 +21,7 @@ from typing import Any
 from facelab.ledger.places import data_folder
 from facelab.provenance import provenance
 from facelab.recipes import PROFILES
+from facelab.training.replacing import replacing
 
 # Unit to the factor and the sign that it is shown with: errors and areas are fractions here and percent in tables.
 UNITS = {
@@ -125,13 +125,8 @@ def save_result(
     }
     path = data_folder() / "results" / profile / f"{experiment}.json"
     _result(path, content)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with replacing(path) as scratch:
         scratch.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
     return path
 
 

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +13,7 @@ import torch
 
 from facelab.face3d import MorphableModel
 from facelab.recipes.transfer import Photograph, TransferRecipe
+from facelab.training.replacing import replacing
 
 _AFLW = "AFLW2000-3D"
 
@@ -110,9 +110,8 @@ def _write(path: Path, recipe: TransferRecipe, runs: Sequence[Run], real: Sequen
         "sources": {str(photograph.sample.name): photograph.source for photograph in real},
         "runs": [asdict(run) for run in runs],
     }
-    scratch = path.with_suffix(".partial")
-    scratch.write_text(json.dumps(content, indent=1) + "\n")
-    os.replace(scratch, path)
+    with replacing(path) as scratch:
+        scratch.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def difference(

@@ -1,7 +1,7 @@
 """Files that are there whole or not at all."""
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +14,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Its name ends in ``.partial``: what is left of a process that was killed can be told by that.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".partial", dir=path.parent)
-    os.close(handle)
-    scratch = Path(name)
+    # Made by who writes it, so with the rights that other files have; ``tempfile`` would make it private.
+    scratch = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
     try:
         yield scratch
         with scratch.open("rb") as written:

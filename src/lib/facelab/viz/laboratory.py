@@ -75,12 +75,13 @@ class Laboratory:
         self.switches, self.numbers = tuple(switches), np.asarray(numbers, np.float32)
         self.noise, self.alt, self.caption = noise, " ".join(alt.split()), caption
         self.best_at_100 = tuple(best_at_100)
+        self.png = still_png(self._poster())
 
     def html(self) -> str:
         """The switches, the scale, the data and the code as one piece of HTML."""
         data = json.dumps(self._data(), separators=(",", ":")).replace("<", "\\u003c")
         rows = "".join(self._select(index, switch) for index, switch in enumerate(self.switches))
-        poster = base64.b64encode(self._png()).decode()
+        poster = base64.b64encode(self.png).decode()
         caption = f"<figcaption>{escape(self.caption)}</figcaption>" if self.caption else ""
         return (
             f"<style>{asset('laboratory.css')}</style>\n"
@@ -95,7 +96,7 @@ class Laboratory:
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        png = base64.b64encode(self._png()).decode()
+        png = base64.b64encode(self.png).decode()
         return {"text/html": self.html(), "image/png": png, "text/plain": self.alt}
 
     def _data(self) -> dict[str, Any]:
@@ -116,9 +117,6 @@ class Laboratory:
 
     def _start(self) -> tuple[int, ...]:
         return tuple(switch.start for switch in self.switches)
-
-    def _png(self) -> bytes:
-        return still_png(self._poster())
 
     def _poster(self) -> Figure:
         """The number that is shown first, and what it becomes when one rule alone is changed."""
