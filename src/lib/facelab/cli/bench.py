@@ -81,3 +81,26 @@ def _draw_worst(recipe: Any, runs: Any, real: Any, output: Path) -> None:
     )
     save(lambda path: figure.savefig(path, format="png", dpi=120), output / "worst.png")
     click.echo(f"photographs, worst first: {output / 'worst.png'}")
+
+
+@bench.command()
+@click.option("--profile", default="cpu", show_default=True, help="smoke, quick, cpu or gpu.")
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1))
+@click.option("--only", multiple=True, metavar="VARIANT", help="Train this one; may be given several times.")
+@click.option("--output", type=FOLDER, help="Folder of the runs.  [default: data/results/PROFILE/fan-runs]")
+@click.option("--weights", type=FOLDER, help="Folder for the trained networks; they are not kept if none is given.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
+@one_line
+def fan(
+    profile: str, seeds: int, only: tuple[str, ...], output: Path | None, weights: Path | None, device: str
+) -> None:
+    """Train the networks of FAN's studies and measure them.
+
+    A run is a file in OUTPUT; runs that are there are not repeated. Once every run is there, the results that the
+    ledger of claims asks for are written too.
+    """
+    from facelab.ledger.places import data_folder
+    from facelab.recipes.fan_study_runs import run_all
+
+    folder = output or data_folder() / "results" / profile / "fan-runs"
+    run_all(profile, range(seeds), folder, only, device, click.echo, weights)

@@ -2,7 +2,7 @@
 
 from facelab.data.augmentation import PRESETS, Augmentation, preset
 from facelab.data.cache import cache_folder
-from facelab.data.crops import CROPS, Crop, crop_faces, crop_window
+from facelab.data.crops import CROPS, Crop, crop_faces, crop_window, inexact_boxes
 from facelab.data.heatmaps import (
     DECODERS,
     decode_heatmaps,
@@ -11,6 +11,7 @@ from facelab.data.heatmaps import (
     to_picture_pixels,
 )
 from facelab.data.images import read_image
+from facelab.data.label_noise import ShakenLabels, shaken_landmarks
 from facelab.data.occluders import OCCLUDERS, occlude
 from facelab.data.readers import DATA_SETS, open_dataset
 from facelab.data.sample import FaceSample, landmark_box
@@ -27,17 +28,20 @@ __all__ = [
     "FaceSample",
     "LiveFaces",
     "SceneRanges",
+    "ShakenLabels",
     "SyntheticFaces",
     "cache_folder",
     "crop_faces",
     "crop_window",
     "decode_heatmaps",
     "encode_heatmaps",
+    "inexact_boxes",
     "landmark_box",
     "occlude",
     "open_dataset",
     "preset",
     "read_image",
+    "shaken_landmarks",
     "to_heatmap_pixels",
     "to_picture_pixels",
 ]

@@ -1,7 +1,8 @@
 """Random changes of a training picture, and the ranges of each paper by name."""
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from facelab.data.occluders import OCCLUDERS, occlude
 from facelab.geometry import Affine
 
 Range = tuple[float, float]
-_PROBABILITIES = ("mirror", "occlusion", "grey", "shade", "blur", "motion", "low_resolution", "jpeg")
+_PROBABILITIES = ("upright", "mirror", "occlusion", "grey", "shade", "blur", "motion", "low_resolution", "jpeg")
 _NOT_NEGATIVE = ("rotation", "shift", "offset", "gamma", "noise")
 _LOWEST = {"scale": 0.0, "gain": 0.0, "saturation": 0.0, "sigma": 0.0, "length": 0.0, "reduction": 1.0, "quality": 1.0}
 
@@ -25,6 +26,9 @@ class Augmentation:
 
     Attributes:
         rotation: degrees, uniform in +-rotation. scale: range of the zoom. shift: uniform in +-shift, along both axes.
+        rotation_deviation, scale_deviation: if given, rotation (in degrees) and zoom are normal about the middle of
+            their range with this standard deviation; what falls outside of the range is moved to its end.
+        upright: probability of no rotation at all.
         mirror: probability of left and right exchanged.
         occlusion: probability of something in front of the face. occluders: kinds of it, see
             :func:`facelab.data.occluders.occlude`.
@@ -42,6 +46,9 @@ class Augmentation:
 
     rotation: float = 0.0
     scale: Range = (1.0, 1.0)
+    rotation_deviation: float | None = None
+    scale_deviation: float | None = None
+    upright: float = 0.0
     shift: float = 0.0
     mirror: float = 0.0
     occlusion: float = 0.0
@@ -71,6 +78,10 @@ class Augmentation:
         for name in _NOT_NEGATIVE:
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"augmentation {name}: expected a number, not negative, got {getattr(self, name)}")
+        for name in ("rotation_deviation", "scale_deviation"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise ValueError(f"augmentation {name}: expected a positive number or None, got {value}")
         for name, lowest in _LOWEST.items():
             pair = getattr(self, name)
             if len(pair) != 2 or not lowest <= pair[0] <= pair[1] < float("inf"):
@@ -88,11 +99,14 @@ class Augmentation:
     def geometry(self, size: int, count: int, generator: torch.Generator) -> tuple[Affine, Tensor]:
         """A random map of a ``size`` x ``size`` picture onto itself, and which of the ``count`` are mirrored."""
         draw = torch.rand(5, count, generator=generator)
-        angle = (2 * draw[0] - 1) * torch.pi * self.rotation / 180
+        angle = torch.deg2rad(_drawn((-self.rotation, self.rotation), self.rotation_deviation, draw[0]))
+        scale = _drawn(self.scale, self.scale_deviation, draw[1])
         shift = (2 * draw[2:4].T - 1) * self.shift * size
         mirrored = draw[4] < self.mirror
+        if self.upright:
+            angle = torch.where(torch.rand(count, generator=generator) < self.upright, 0.0, angle)
         centre = torch.full((count, 2), (size - 1) / 2)
-        return Affine.about(centre, angle, _between(self.scale, draw[1]), shift, mirrored), mirrored
+        return Affine.about(centre, angle, scale, shift, mirrored), mirrored
 
     def occluded(
         self, images: Tensor, landmarks: Tensor | None, generator: torch.Generator, markup: str = "68"
@@ -147,10 +161,27 @@ def _between(limits: Range, share: Tensor) -> Tensor:
     return limits[0] + (limits[1] - limits[0]) * share
 
 
+def _drawn(limits: Range, deviation: float | None, share: Tensor) -> Tensor:
+    """Uniform or normal numbers from uniform shares in [0, 1)."""
+    if deviation is None:
+        return _between(limits, share)
+    normal = math.sqrt(2) * torch.erfinv(2 * share - 1)  # minus infinity at 0, which the range cuts off
+    return (sum(limits) / 2 + deviation * normal).clamp(*limits)
+
+
+_FAN = Augmentation(rotation=50, scale=(0.8, 1.2), mirror=0.5, gain=(0.7, 1.3), occlusion=0.5, occluders=("cutout",))
 _PRESETS = {
     "two_stage": Augmentation(rotation=35, scale=(0.85, 1.15), mirror=0.5, gain=(0.7, 1.3)),
-    "fan": Augmentation(
-        rotation=50, scale=(0.8, 1.2), mirror=0.5, gain=(0.7, 1.3), occlusion=0.5, occluders=("cutout",)
+    "fan": _FAN,
+    "fan-2d-to-3d": replace(_FAN, rotation=70, scale=(0.7, 1.3)),
+    "fan-released": Augmentation(
+        rotation=60,
+        rotation_deviation=30,
+        upright=0.6,
+        scale=(0.7, 1.3),
+        scale_deviation=0.3,
+        mirror=0.5,
+        gain=(0.7, 1.3),
     ),
     "anisotropic": Augmentation(rotation=30, scale=(0.75, 1.25), mirror=0.5),
     "tddfa": Augmentation(
@@ -186,6 +217,9 @@ def preset(name: str) -> Augmentation:
     colour jitter, whose strength the paper does not give: it is FAN's. ``"fan"`` (Bulat and Tzimiropoulos 2017,
     section 3.2): rotation 50 degrees, scale 0.8 to 1.2, mirror, colour, occlusion; the strength of the colours is that
     of the released code, the occluding rectangle is ours, since the paper does not say how it occludes.
+    ``"fan-2d-to-3d"``: the same with rotation 70 degrees and scale 0.7 to 1.3, for the network of that name.
+    ``"fan-released"``: what the authors' training code does: rotation normal with a deviation of 30 degrees and at most
+    60, none at all in 60 % of the pictures; scale normal with a deviation of 0.3, from 0.7 to 1.3; no occlusion.
     ``"anisotropic"`` (2020): the paper's supplement is not public; rotation 30 degrees, scale 0.75 to 1.25 and mirror
     are the usual choice on 300-W. ``"tddfa"`` (Guo et al. 2020, short-video synthesis): rotation 3 degrees, scale 0.95
     to 1.05, shift 5 of 120 pixels, noise and motion blur of 5 pixels; no mirror, since identity coefficients have no

@@ -83,6 +83,27 @@ def crop_window(box: Tensor, rule: str = "tight") -> Window:
     return _RULES[rule]((box[:, :2] + box[:, 2:]) / 2, box[:, 2:] - box[:, :2])
 
 
+def inexact_boxes(box: Tensor, generator: torch.Generator, shift: float = 0.0, scale: float = 0.0) -> Tensor:
+    """Boxes as a detector of limited accuracy gives them.
+
+    The middle moves by up to ``shift`` times the longer side, along both axes, and width and height are multiplied by
+    one number from ``1 - scale`` to ``1 + scale``; both are uniform.
+
+    Args:
+        box: ``(B, 4)`` x0, y0, x1, y1. generator: on the CPU. shift: not negative. scale: in [0, 1).
+    Raises:
+        ValueError: on a shift or scale out of range.
+    Source: FAN's study of initialisation, with 10 % to 30 % of the box in position and scale; the law is ours.
+    """
+    if shift < 0 or not 0 <= scale < 1:
+        raise ValueError(f"inexact_boxes: expected shift >= 0 and 0 <= scale < 1, got {shift} and {scale}")
+    draw = 2 * torch.rand(len(box), 3, generator=generator).to(box) - 1
+    middle, extent = (box[:, :2] + box[:, 2:]) / 2, box[:, 2:] - box[:, :2]
+    middle = middle + shift * extent.amax(1, keepdim=True) * draw[:, :2]
+    half = extent * (1 + scale * draw[:, 2:]) / 2
+    return torch.cat([middle - half, middle + half], 1)
+
+
 @dataclass(frozen=True)
 class Crop:
     """What a network is given.

@@ -66,7 +66,7 @@ class FAN(nn.Module):
         in_channels: 3 for a picture; 3 + L for the network that lifts 2D landmarks to 3D ones.
         block: ``"hpm"`` (the paper) or ``"bottleneck"`` (the hourglass paper).
         pool: ``"avg"`` (the authors' PyTorch code) or ``"max"`` (their training code).
-        width: channels of the hourglasses, a multiple of 16; 256 in the paper.
+        width: channels of the hourglasses, a multiple of 16, for bottlenecks of 8; 256 in the paper.
         depth: halvings of each hourglass; 4 in the paper.
     Shapes:
         ``(B, in_channels, H, W)`` to a list of ``stacks`` tensors ``(B, landmarks, H / 4, W / 4)``.
@@ -95,9 +95,10 @@ class FAN(nn.Module):
         ):
             if value < 1:
                 raise ValueError(f"FAN {name}: expected at least 1, got {value}")
-        if width < 16 or width % 16:
-            raise ValueError(f"FAN width: expected a multiple of 16, got {width}")
         make_block, make_pool = _choose("block", block, _BLOCKS), _choose("pool", pool, _POOLS)
+        grain = 16 if block == "hpm" else 8  # the stem has a quarter of the channels, the block parts of that
+        if width < grain or width % grain:
+            raise ValueError(f"FAN width: expected a multiple of {grain}, got {width}")
         self.in_channels, self.reduction = in_channels, 4 * 2**depth
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels, width // 4, 7, stride=2, padding=3),

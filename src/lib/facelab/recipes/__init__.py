@@ -1,14 +1,27 @@
 """The experiments of each paper as data, at every profile."""
 
-from facelab.recipes import fan
+from collections.abc import Mapping
+from typing import Any
+
+from facelab.recipes import fan, fan_depth, fan_lift
 from facelab.recipes.settings import changed, nearest
 
 PROFILES = ("smoke", "quick", "cpu", "gpu")
-RECIPES = {"fan": fan.PROFILES}
+RECIPES: Mapping[str, Mapping[str, Any]] = {
+    "fan": fan.PROFILES,
+    "fan-2d": fan.PROFILES_2D,
+    "fan-2d-to-3d": fan_lift.PROFILES,
+    "fan-depth": fan_depth.PROFILES,
+    "fan-released": fan.PROFILES_RELEASED,
+}
 
 
-def get(name: str, profile: str = "quick") -> fan.FanRecipe:
-    """The recipe of a paper at a profile.
+def get(name: str, profile: str = "quick") -> Any:
+    """The recipe of a network at a profile.
+
+    ``"fan"`` is 3D-FAN by the paper's schedule, ``"fan-2d"`` the same with the 2D rule of the jaw, ``"fan-released"``
+    3D-FAN by the schedule and the augmentation of the authors' training code, ``"fan-2d-to-3d"`` and ``"fan-depth"``
+    the networks that are given landmarks too.
 
     Raises:
         ValueError: if there is no such recipe or profile, with the nearest there is.

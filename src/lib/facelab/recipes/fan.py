@@ -1,4 +1,7 @@
-"""FAN (Bulat and Tzimiropoulos 2017): what to train, on what, and for how long."""
+"""FAN (Bulat and Tzimiropoulos 2017): what to train, on what, and for how long.
+
+2D-FAN and 3D-FAN are one network; they differ in the rule of the jaw that their labels follow.
+"""
 
 import math
 from dataclasses import dataclass, replace
@@ -13,6 +16,8 @@ from facelab.data import (
     Crop,
     FaceSample,
     LiveFaces,
+    SceneRanges,
+    ShakenLabels,
     SyntheticFaces,
     crop_faces,
     crop_window,
@@ -23,6 +28,7 @@ from facelab.data import (
     to_picture_pixels,
 )
 from facelab.data.augmentation import preset
+from facelab.data.photometry import lower_resolution
 from facelab.geometry import Affine
 from facelab.losses import stacked_heatmap_l2
 from facelab.markups import markup
@@ -31,9 +37,15 @@ from facelab.models import FAN, for_training
 from facelab.training import Fitted, Optimizer, Steps, Training, WarmupCosine, fit
 
 _STRIDE = 4  # picture pixels per heatmap pixel, set by FAN's stem
-_TEST_SEED = 10_000  # test faces never share a seed with training faces
-# The paper's, and what rendered faces need besides to resemble photographs.
-_AUGMENTATION = replace(preset("fan"), shift=0.05, grey=0.2, gamma=0.6, blur=0.3, noise=0.05)
+TEST_SEED = 10_000  # test faces never share a seed with training faces
+
+
+def _for_rendered(change: Augmentation) -> Augmentation:
+    """An augmentation of the paper's, and what rendered faces need besides to resemble photographs."""
+    return replace(change, shift=0.05, grey=0.2, gamma=0.6, blur=0.3, noise=0.05)
+
+
+_AUGMENTATION = _for_rendered(preset("fan"))
 
 
 @dataclass(frozen=True)
@@ -43,8 +55,13 @@ class FanRecipe:
     Attributes:
         size: side of the network's input in pixels; its heatmaps have a quarter of that.
         stacks, width, depth, pool: of the network. sigma: of the targets, in heatmap pixels.
+        block: of the hourglasses. supervision: ``"all"`` stacks are compared with the target, or the ``"last"``.
         crop: rule of :func:`facelab.data.crop_window`.
+        jaw: rule of the labels: ``"3d"`` for 3D-FAN, ``"2d"`` for 2D-FAN.
         faces: training faces. test_faces: unseen ones. picture: side of the rendered pictures in pixels.
+        margin: side of the picture over that of the box of the face, a range.
+        yaw: of the training faces, degrees; test faces have all poses.
+        label_noise: deviation of the noise in the training labels, a share of the box.
         training: epochs, batch, optimiser, schedule, precision.
         augmentation: of the training pictures.
         passing_share: what the trained network's mean NME must not exceed, as a share of the mean shape's.
@@ -60,32 +77,65 @@ class FanRecipe:
     training: Training
     pool: str = "avg"
     sigma: float = 1.0
+    block: str = "hpm"
+    supervision: str = "all"
     crop: str = "tight"
+    jaw: str = "3d"
+    margin: tuple[float, float] = (1.5, 1.8)
+    yaw: tuple[float, float] = (-90.0, 90.0)
+    label_noise: float = 0.0
     augmentation: Augmentation = _AUGMENTATION
     passing_share: float = 1 / 3
 
-    def model(self, seed: int = 0) -> FAN:
+    def __post_init__(self) -> None:
+        if self.supervision not in ("all", "last"):
+            raise ValueError(f"supervision: expected 'all' or 'last', got {self.supervision!r}")
+
+    def model(self, seed: int = 0, in_channels: int = 3) -> FAN:
         """The untrained network; the same seed gives the same weights."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            network = FAN(stacks=self.stacks, width=self.width, depth=self.depth, pool=self.pool)
+            network = FAN(
+                stacks=self.stacks,
+                in_channels=in_channels,
+                block=self.block,
+                pool=self.pool,
+                width=self.width,
+                depth=self.depth,
+            )
         for_training(network)
         return network
 
     def training_set(self, seed: int = 0, progress: bool = False) -> SyntheticFaces:
         """Rendered, or found in the cache: clean pictures, what spoils photographs is the augmentation's part."""
-        return SyntheticFaces(self.faces, self.picture, seed, camera=None, progress=progress)
+        return SyntheticFaces(
+            self.faces, self.picture, seed, jaw=self.jaw, yaw=self.yaw, ranges=self._ranges(), camera=None,
+            progress=progress,
+        )  # fmt: skip
 
     def test_set(self, progress: bool = False) -> SyntheticFaces:
         """Faces that no training set of this recipe holds; the same for every seed."""
-        return SyntheticFaces(self.test_faces, self.picture, _TEST_SEED, camera=None, progress=progress)
+        return SyntheticFaces(
+            self.test_faces, self.picture, TEST_SEED, jaw=self.jaw, ranges=self._ranges(), camera=None,
+            progress=progress,
+        )  # fmt: skip
 
-    def samples(self, seed: int, device: torch.device, progress: bool = False) -> SyntheticFaces | LiveFaces:
-        """The training set; on a CUDA device new faces for each batch, drawn there."""
+    def live(self, device: torch.device) -> LiveFaces:
+        """New training faces for each batch."""
+        ranges = replace(self._ranges(), yaw=self.yaw)
+        return LiveFaces(self.faces, self.picture, jaw=self.jaw, ranges=ranges, camera=None, device=device)
+
+    def _ranges(self) -> SceneRanges:
+        return SceneRanges(margin=self.margin)
+
+    def samples(
+        self, seed: int, device: torch.device, progress: bool = False
+    ) -> SyntheticFaces | LiveFaces | ShakenLabels:
+        """The training set; on a CUDA device new faces for each batch, drawn there, unless labels have noise."""
         self.test_set(progress)  # rendered before the clock of the first epoch starts
-        if device.type == "cuda":
-            return LiveFaces(self.faces, self.picture, camera=None, device=device)
-        return self.training_set(seed, progress)
+        if self.label_noise:
+            return ShakenLabels(self.training_set(seed, progress), self.label_noise, seed)
+        return self.live(device) if device.type == "cuda" else self.training_set(seed, progress)
 
     def collate(self, samples: list[FaceSample]) -> FaceSample:
         """A batch of samples."""
@@ -94,13 +144,18 @@ class FanRecipe:
     def prepare(self, samples: FaceSample, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Augmented crops ``(B, 3, size, size)`` and their target heatmaps, on the device of the samples."""
         crop = crop_faces(samples, self.size, self.crop, self.augmentation, generator)
+        return crop.image, self.targets(crop.landmarks[..., :2])
+
+    def targets(self, points: Tensor) -> Tensor:
+        """Heatmaps ``(B, L, size / 4, size / 4)`` of landmarks ``(B, L, 2)`` in pixels of the crop."""
         side = self.size // _STRIDE
-        return crop.image, encode_heatmaps(to_heatmap_pixels(crop.landmarks[..., :2], _STRIDE), side, side, self.sigma)
+        return encode_heatmaps(to_heatmap_pixels(points, _STRIDE), side, side, self.sigma)
 
     def loss(self, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
-        """The squared error of every stack's heatmaps."""
+        """The squared error of the heatmaps of every stack, or of the last."""
         images, target = batch
-        return stacked_heatmap_l2(network(images), target)
+        stacks = network(images)
+        return stacked_heatmap_l2(stacks if self.supervision == "all" else stacks[-1:], target)
 
     def measure(self, network: nn.Module, part: slice) -> dict[str, Tensor]:
         """The NME of a part of the test faces."""
@@ -109,8 +164,13 @@ class FanRecipe:
 
     def heatmaps(self, model: nn.Module, batch: FaceSample) -> tuple[Tensor, Crop]:
         """The last stack's heatmaps ``(B, L, size / 4, size / 4)`` of a batch, and the crops they were made from."""
+        maps, crop = self.heatmaps_by_stack(model, batch)
+        return maps[-1], crop
+
+    def heatmaps_by_stack(self, model: nn.Module, batch: FaceSample) -> tuple[Tensor, Crop]:
+        """The heatmaps of every stack ``(stacks, B, L, size / 4, size / 4)`` of a batch, and the crops behind them."""
         crop = crop_faces(batch, self.size, self.crop)
-        return _all_stacks(model, crop.image)[-1].float().cpu(), crop
+        return all_stacks(model, crop.image).float().cpu(), crop
 
     def landmarks(
         self, model: nn.Module, batch: FaceSample, decoder: str = "log-parabola", mirror: bool = False
@@ -122,13 +182,29 @@ class FanRecipe:
             decoder: see :func:`facelab.data.decode_heatmaps`.
             mirror: add the heatmaps of the mirrored picture, mirrored back, before decoding (FAN's test-time rule).
         """
+        return self.landmarks_by_stack(model, batch, decoder, mirror)[-1]
+
+    def landmarks_by_stack(
+        self,
+        model: nn.Module,
+        batch: FaceSample,
+        decoder: str = "log-parabola",
+        mirror: bool = False,
+        reduction: float = 1.0,
+    ) -> Tensor:
+        """``(stacks, B, L, 2)``: as :meth:`landmarks`, read from the heatmaps of every stack.
+
+        Args:
+            reduction: factor by which the crop is made smaller, and then larger again, before the network sees it.
+        """
         crop = crop_faces(batch, self.size, self.crop)
-        heatmaps = _all_stacks(model, crop.image)[-1]
+        images = crop.image
+        if reduction != 1:
+            images = lower_resolution(images, torch.full((len(images),), float(reduction)))
+        heatmaps = all_stacks(model, images)
         if mirror:
-            partner = torch.tensor(markup(batch.markup).mirror, device=heatmaps.device)
-            heatmaps = heatmaps + _all_stacks(model, crop.image.flip(3))[-1].flip(3)[:, partner]
-        points = to_picture_pixels(decode_heatmaps(heatmaps, decoder), _STRIDE).cpu()
-        return crop.affine.inverse().apply(points)
+            heatmaps = heatmaps + mirrored_back(all_stacks(model, images.flip(3)), batch.markup)
+        return points_of(heatmaps, crop, decoder)
 
     def evaluate(self, model: nn.Module, faces: Dataset[FaceSample], **options: object) -> tuple[Tensor, Tensor]:
         """Landmarks ``(N, L, 2)`` of a whole set in its pictures' pixels, and the error ``(N,)`` of each face.
@@ -173,10 +249,23 @@ def mean_shape(recipe: FanRecipe, training: Tensor, boxes: Tensor) -> Tensor:
     return placed.apply(mean.expand(len(boxes), -1, -1))
 
 
-def _all_stacks(model: nn.Module, images: Tensor) -> list[Tensor]:
-    """The heatmaps of every stack, on the network's device; pictures go there in the layout that is fastest."""
+def all_stacks(model: nn.Module, images: Tensor) -> Tensor:
+    """The heatmaps of every stack ``(stacks, B, L, h, w)``, on the network's device."""
     device = next(model.parameters()).device
-    return model(images.to(device).contiguous(memory_format=torch.channels_last))
+    return torch.stack(model(images.to(device).contiguous(memory_format=torch.channels_last)))
+
+
+def mirrored_back(heatmaps: Tensor, scheme: str) -> Tensor:
+    """Heatmaps ``(..., L, h, w)`` of mirrored pictures as those of the pictures: turned over and renumbered."""
+    partner = torch.tensor(markup(scheme).mirror, device=heatmaps.device)
+    return heatmaps.flip(-1).index_select(-3, partner)
+
+
+def points_of(heatmaps: Tensor, crop: Crop, decoder: str) -> Tensor:
+    """Landmarks ``(stacks, B, L, 2)`` in the pixels of the pictures from heatmaps ``(stacks, B, L, h, w)`` of crops."""
+    points = decode_heatmaps(heatmaps.flatten(0, 1), decoder).cpu().unflatten(0, heatmaps.shape[:2])
+    back = crop.affine.inverse()
+    return torch.stack([back.apply(to_picture_pixels(stack, _STRIDE)) for stack in points])
 
 
 def _adamw(epochs: int) -> Training:
@@ -230,5 +319,22 @@ PROFILES = {
         training=Training(40, 10, Optimizer("rmsprop", 1e-4), Steps((15 / 40, 30 / 40))),
         pool="max",
         crop="fan",
+        margin=(2.05, 2.35),
     ),
 }
+PROFILES_2D = {name: replace(recipe, jaw="2d") for name, recipe in PROFILES.items()}
+
+
+def _released(recipe: FanRecipe) -> FanRecipe:
+    """The recipe of the authors' training code, which is not that of the paper, for a network of some size.
+
+    RMSprop from 2.5e-4; 100 epochs there, steps at 50, 70 and 90. Targets of 1.75 pixels on maps of 64.
+    """
+    epochs = 100 if recipe is PROFILES["gpu"] else recipe.training.epochs
+    steps = Steps((0.5, 0.7, 0.9), (0.4, 0.5, 0.2))
+    training = replace(recipe.training, epochs=epochs, optimizer=Optimizer("rmsprop", 2.5e-4), schedule=steps)
+    change = replace(_for_rendered(preset("fan-released")), shift=0.0)
+    return replace(recipe, sigma=1.75 * recipe.sigma, training=training, augmentation=change)
+
+
+PROFILES_RELEASED = {name: _released(recipe) for name, recipe in PROFILES.items()}

@@ -8,11 +8,9 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
 from facelab.data import (
     Augmentation,
@@ -31,6 +29,7 @@ from facelab.geometry import Affine
 from facelab.markups import markup
 from facelab.metrics import nme
 from facelab.models import LandmarkRegressor
+from facelab.recipes.outlined import Outlined, OutlinedFaces, crop_outlined
 from facelab.recipes.runs import error_of
 from facelab.training import Fitted, Optimizer, Training, WarmupCosine, fit
 
@@ -175,29 +174,6 @@ def _partners() -> Tensor:
     return torch.cat([torch.tensor(markup("68").mirror), 68 + torch.arange(JAW).flip(0)])
 
 
-class _Pairs(list[Any]):
-    """Stacked faces and the contours that belong to them."""
-
-    def to(self, device: torch.device, non_blocking: bool = False) -> "_Pairs":
-        return _Pairs(part.to(device, non_blocking=non_blocking) for part in self)
-
-    def pin_memory(self) -> "_Pairs":
-        return _Pairs(part.pin_memory() for part in self)
-
-
-class _WithContours(Dataset[tuple[FaceSample, Tensor]]):
-    """Faces, each with its jaw by the rule of the visible outline."""
-
-    def __init__(self, faces: SyntheticFaces) -> None:
-        self.faces, self.contours = faces, faces.contours
-
-    def __len__(self) -> int:
-        return len(self.faces)
-
-    def __getitem__(self, index: int) -> tuple[FaceSample, Tensor]:
-        return self.faces[index], self.contours[index]
-
-
 @dataclass(frozen=True)
 class _Lesson:
     """The recipe with a face model: what the training loop asks for."""
@@ -216,20 +192,17 @@ class _Lesson:
             torch.manual_seed(seed)
             return LandmarkRegressor(_POINTS, self.recipe.mean_shape(faces))
 
-    def samples(self, seed: int, device: torch.device, progress: bool) -> _WithContours:
-        return _WithContours(self.recipe.training_set(self.face, seed, progress))
+    def samples(self, seed: int, device: torch.device, progress: bool) -> OutlinedFaces:
+        return OutlinedFaces(self.recipe.training_set(self.face, seed, progress))
 
-    def collate(self, samples: list[tuple[FaceSample, Tensor]]) -> _Pairs:
-        faces, contours = zip(*samples, strict=True)
-        return _Pairs([FaceSample.stack(faces), torch.stack(contours)])
+    def collate(self, samples: list[tuple[FaceSample, Tensor]]) -> Outlined:
+        return Outlined.stack(samples)
 
-    def prepare(self, samples: _Pairs, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def prepare(self, samples: Outlined, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Augmented crops, and both jaws and the other landmarks in them."""
-        faces, contours = samples
-        crop = crop_faces(faces, self.recipe.size, _CROP, self.recipe.augmentation, generator)
-        moved = crop.affine.apply(contours)
-        moved = torch.where(crop.mirrored[:, None, None], moved.flip(1), moved)
-        return crop.image, _normalised(torch.cat([crop.landmarks[..., :2], moved], 1), self.recipe.size)
+        crop, slid = crop_outlined(samples, self.recipe.size, _CROP, self.recipe.augmentation, generator)
+        points = torch.cat([crop.landmarks[..., :2], slid[:, :JAW]], 1)
+        return crop.image, _normalised(points, self.recipe.size)
 
     def loss(self, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
         images, target = batch

@@ -20,13 +20,22 @@ class Constant:
 
 @dataclass(frozen=True)
 class Steps:
-    """The rate is multiplied by ``factor`` at each of the shares ``at``."""
+    """The rate is multiplied by ``factor`` at each of the shares ``at``; several factors: one for each of them.
+
+    Raises:
+        ValueError: if there are not as many factors as shares.
+    """
 
     at: tuple[float, ...]
-    factor: float = 0.1
+    factor: float | tuple[float, ...] = 0.1
+
+    def __post_init__(self) -> None:
+        if isinstance(self.factor, tuple) and len(self.factor) != len(self.at):
+            raise ValueError(f"Steps factor: expected one number or {len(self.at)}, got {len(self.factor)}")
 
     def __call__(self, share: float) -> float:
-        return self.factor ** sum(share >= when for when in self.at)
+        factors = self.factor if isinstance(self.factor, tuple) else (self.factor,) * len(self.at)
+        return math.prod(factor for when, factor in zip(self.at, factors, strict=True) if share >= when)
 
 
 @dataclass(frozen=True)

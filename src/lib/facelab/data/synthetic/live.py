@@ -1,6 +1,9 @@
 """Synthetic faces without a file: drawn when a network asks for them, where it is."""
 
+from dataclasses import replace
+
 import torch
+from torch import Tensor
 
 from facelab.data.augmentation import Augmentation
 from facelab.data.sample import FaceSample, landmark_box
@@ -50,19 +53,26 @@ class LiveFaces:
     @torch.no_grad()
     def draw(self, count: int, generator: torch.Generator) -> FaceSample:
         """A batch of new faces on the device; the generator is on the CPU."""
+        faces, outline = self.draw_with_outline(count, generator)
+        if self.jaw == "3d":
+            return faces
+        slid = torch.cat([outline, faces.landmarks[:, :JAW, 2:]], 2)
+        landmarks = torch.cat([slid, faces.landmarks[:, JAW:]], 1)
+        return replace(faces, landmarks=landmarks, box=landmark_box(landmarks))
+
+    @torch.no_grad()
+    def draw_with_outline(self, count: int, generator: torch.Generator) -> tuple[FaceSample, Tensor]:
+        """A batch with the jaw by the 3D rule, whatever ``jaw`` says, and ``(count, 17, 2)`` the jaw by the 2D rule."""
         scene = sample_scene(self.face, count, self.size, self.ranges, generator).to(self.device)
         picture = photographed(render_scene(self._drawn, scene), self.camera, generator)
-        landmarks = picture.landmarks
-        if self.jaw == "2d":
-            slid = torch.cat([picture.contour, landmarks[:, :JAW, 2:]], 2)
-            landmarks = torch.cat([slid, landmarks[:, JAW:]], 1)
-        return FaceSample(
+        faces = FaceSample(
             image=picture.image,
-            landmarks=landmarks,
+            landmarks=picture.landmarks,
             visible=picture.visible,
-            box=landmark_box(landmarks),
+            box=landmark_box(picture.landmarks),
             pose=scene.pose,
             parameters=pack(scene.camera.matrix(), scene.identity, scene.expression),
             name=tuple(f"live-{index}" for index in range(count)),
             markup="68",
         )
+        return faces, picture.contour

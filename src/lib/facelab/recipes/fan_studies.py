@@ -1,0 +1,255 @@
+"""FAN's studies: which networks they train, and what is measured of each.
+
+A study compares *variants*. A variant is trained with several seeds; what is measured of each run is a handful of
+numbers, so that a run is trained once and read often.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from facelab.data import DECODERS, FaceSample, SyntheticFaces, inexact_boxes, shaken_landmarks
+from facelab.metrics import auc, nme
+from facelab.metrics.pose import BINS, binned
+from facelab.models import FAN
+from facelab.recipes.fan import PROFILES as FAN_PROFILES
+from facelab.recipes.fan import FanRecipe
+from facelab.recipes.fan_depth import PROFILES as DEPTH_PROFILES
+from facelab.recipes.fan_depth import FanDepthRecipe
+from facelab.recipes.fan_lift import FanLiftRecipe
+from facelab.training import Optimizer, Training, WarmupCosine
+
+THRESHOLD = 0.07  # of the AUC: FAN's
+NOISES = (0.1, 0.2, 0.3)  # of the box, a share of its side
+LOST = 1.0  # the control: boxes that often miss the face
+# Side of the box in pixels of the paper's crop of 256, where a whole box has 125.
+SIDES = (20, 30, 40, 50, 60, 80, 100)
+LOST_SIDE = 6
+_WHOLE = 125
+LABEL_NOISES = (0.02, 0.05)
+
+AnyRecipe = FanRecipe | FanLiftRecipe | FanDepthRecipe
+Summary = dict[str, float]
+Measured = dict[str, Summary]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A network to train, and the function that measures it once it is."""
+
+    recipe: Any
+    measure: Callable[[Any, nn.Module], Measured]
+
+
+def variants(profile: str) -> dict[str, Variant]:
+    """Every network that the studies train at a profile, by name.
+
+    ``"1 stack"`` ... ``"4 stacks"`` are those of the study of size. The other studies change one thing of the smallest
+    of them, where the gpu profile changes the largest. ``"FAN's crop"`` is the network whose box, pose and resolution
+    are disturbed: it sees as much around the face as the paper's.
+    """
+    base = _BASES[profile]
+    wide = replace(base, **_FAN_CROPS[profile])
+    lifted, depth = FanLiftRecipe(base), _depth(DEPTH_PROFILES[profile], base)
+    found: dict[str, Variant] = {stacked(n): Variant(replace(base, stacks=n), by_stack) for n in (4, 1, 2, 3)}
+    found["FAN's crop"] = Variant(wide, robustness)
+    found["bottleneck"] = Variant(replace(base, block="bottleneck"), whole)
+    found["hierarchical"] = Variant(replace(base, width=width_of_equals(base)), whole)
+    found["2D to 3D"] = Variant(lifted, lifting)
+    found["depth, guided"] = Variant(depth, depths)
+    found["depth, unguided"] = Variant(replace(depth, sees="picture"), depths)
+    found["frontal"] = Variant(replace(wide, yaw=(-30.0, 30.0)), whole)
+    found["last stack only"] = Variant(replace(base, stacks=2, supervision="last"), by_stack)
+    for sigma in SIGMAS[profile]:
+        if sigma != base.sigma:
+            found[f"sigma {sigma}"] = Variant(replace(base, sigma=sigma), by_stack)
+    for noise in LABEL_NOISES:
+        found[f"label noise {noise}"] = Variant(replace(base, label_noise=noise), whole)
+    found["2D to 3D, another's"] = Variant(replace(lifted, guide="another"), lifting)
+    found["2D-FAN"] = Variant(replace(base, jaw="2d"), whole)
+    return found
+
+
+def stacked(stacks: int) -> str:
+    """The name of the variant with so many stacks."""
+    return f"{stacks} stack{'s' if stacks > 1 else ''}"
+
+
+def _depth(recipe: FanDepthRecipe, base: FanRecipe) -> FanDepthRecipe:
+    """The depth network on the faces of the other studies."""
+    return replace(
+        recipe, size=base.size, picture=base.picture, faces=base.faces, test_faces=base.test_faces, crop=base.crop,
+        margin=base.margin, training=base.training, augmentation=base.augmentation,
+    )  # fmt: skip
+
+
+def width_of_equals(recipe: FanRecipe) -> int:
+    """The width at which hierarchical blocks need as many parameters as bottlenecks of the recipe's width, nearly."""
+
+    def count(block: str, width: int) -> int:
+        with torch.device("meta"):
+            return parameters(FAN(recipe.stacks, block=block, width=width, depth=recipe.depth))
+
+    wanted = count("bottleneck", recipe.width)
+    return min(range(16, recipe.width + 1, 16), key=lambda width: abs(count("hpm", width) - wanted))
+
+
+def parameters(network: nn.Module) -> int:
+    """How many numbers are learnt."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+# ------------------------------------------------------------------------------------------------ what is measured
+
+
+def summary(errors: Tensor, yaw_degrees: Tensor) -> Summary:
+    """Mean error and AUC at 7 %, of all faces and by absolute yaw: ``{"nme": ..., "nme 0-30": ..., "auc": ...}``."""
+    errors, bins = binned(errors, yaw_degrees, "last")
+    parts = {"": torch.ones_like(bins, dtype=torch.bool)} | {f" {name}": bins == i for i, name in enumerate(BINS)}
+    means = {f"nme{name}": float(errors[part].mean()) for name, part in parts.items()}
+    return means | {f"auc{name}": auc(errors[part], THRESHOLD) for name, part in parts.items()}
+
+
+def whole(recipe: FanRecipe, model: nn.Module) -> Measured:
+    """The last stack's landmarks, from the picture and averaged with those of its mirror image."""
+    faces = recipe.test_set()
+    return {
+        "plain": summary(recipe.evaluate(model, faces)[1], _yaw(faces)),
+        "mirrored": summary(recipe.evaluate(model, faces, mirror=True)[1], _yaw(faces)),
+    }
+
+
+def by_stack(recipe: FanRecipe, model: nn.Module) -> Measured:
+    """As :func:`whole`, and the landmarks of every stack by every decoder."""
+    faces = recipe.test_set()
+    measured = whole(recipe, model)
+    for decoder in DECODERS:
+        errors = _errors_by_stack(recipe, model, faces, decoder=decoder)
+        for stack, values in enumerate(errors, 1):
+            measured[f"stack {stack}, {decoder}"] = summary(values, _yaw(faces))
+    return measured
+
+
+def robustness(recipe: FanRecipe, model: nn.Module) -> Measured:
+    """With inexact boxes, with pictures of few pixels, and with noise in the labels that it is tested against."""
+    faces = recipe.test_set()
+    measured = whole(recipe, model)
+    disturbed = {f"shift {LOST}": (LOST, 0.0)}
+    for noise in NOISES:
+        disturbed |= {f"shift {noise}": (noise, 0.0), f"scale {noise}": (0.0, noise), f"both {noise}": (noise, noise)}
+    for name, (shift, scale) in disturbed.items():
+        measured[name] = summary(_with_boxes(recipe, model, faces, shift, scale), _yaw(faces))
+    for side in (*SIDES, LOST_SIDE):
+        errors = _errors_by_stack(recipe, model, faces, reduction=_WHOLE / side)[-1]
+        measured[f"side {side}"] = summary(errors, _yaw(faces))
+    for noise in LABEL_NOISES:
+        measured[f"tested with label noise {noise}"] = summary(_against_noise(recipe, model, noise), _yaw(faces))
+    return measured
+
+
+def lifting(recipe: FanLiftRecipe, model: nn.Module) -> Measured:
+    """2D-to-3D-FAN with true 2D landmarks, and with 2D landmarks that are off by as much as a network's."""
+    faces = recipe.test_set()
+    measured = {"plain": summary(recipe.evaluate(model, faces)[1], _yaw(faces))}
+    known = torch.cat([faces.contours, faces.landmarks[:, faces.contours.shape[1] :, :2]], 1)
+    for noise in LABEL_NOISES:
+        shaken = shaken_landmarks(known, _boxes(faces), noise, torch.Generator().manual_seed(0))
+        measured[f"2D landmarks off by {noise}"] = summary(recipe.evaluate(model, faces, shaken)[1], _yaw(faces))
+    return measured
+
+
+def depths(recipe: FanDepthRecipe, model: nn.Module) -> Measured:
+    """Depths given true landmarks, and given landmarks that are off by as much as a network's."""
+    faces = recipe.test_set()
+    measured = {"plain": _depth_summary(recipe.evaluate(model, faces)[1], _yaw(faces))}
+    for noise in LABEL_NOISES:
+        shaken = shaken_landmarks(faces.landmarks, _boxes(faces), noise, torch.Generator().manual_seed(0))[..., :2]
+        errors = recipe.evaluate(model, faces, shaken)[1]
+        measured[f"landmarks off by {noise}"] = _depth_summary(errors, _yaw(faces))
+    return measured
+
+
+def _depth_summary(errors: Tensor, yaw_degrees: Tensor) -> Summary:
+    return {
+        name.replace("nme", "gte"): value
+        for name, value in summary(errors, yaw_degrees).items()
+        if name.startswith("nme")
+    }
+
+
+def _yaw(faces: SyntheticFaces) -> Tensor:
+    return faces.poses[:, 1].rad2deg()
+
+
+def _boxes(faces: SyntheticFaces) -> Tensor:
+    return torch.stack([faces[index].box for index in range(len(faces))])
+
+
+def _batches(recipe: FanRecipe, faces: SyntheticFaces) -> Iterator[FaceSample]:
+    yield from DataLoader(faces, recipe.training.batch, collate_fn=FaceSample.stack)
+
+
+def _errors_by_stack(recipe: FanRecipe, model: nn.Module, faces: SyntheticFaces, **options: Any) -> Tensor:
+    """``(stacks, N)`` NME over the box."""
+    model.eval()
+    errors = []
+    with torch.inference_mode():
+        for batch in _batches(recipe, faces):
+            points = recipe.landmarks_by_stack(model, batch, **options)
+            errors.append(torch.stack([nme(stack, batch.landmarks[..., :2], "bbox") for stack in points]))
+    return torch.cat(errors, 1)
+
+
+def _with_boxes(recipe: FanRecipe, model: nn.Module, faces: SyntheticFaces, shift: float, scale: float) -> Tensor:
+    """Errors when the crop follows an inexact box; the same boxes for every network."""
+    model.eval()
+    errors, generator = [], torch.Generator().manual_seed(0)
+    with torch.inference_mode():
+        for batch in _batches(recipe, faces):
+            given = replace(batch, box=inexact_boxes(batch.box, generator, shift, scale))
+            errors.append(nme(recipe.landmarks(model, given), batch.landmarks[..., :2], "bbox"))
+    return torch.cat(errors)
+
+
+def _against_noise(recipe: FanRecipe, model: nn.Module, noise: float) -> Tensor:
+    """Errors against labels as an annotator of limited accuracy would have made them."""
+    faces = recipe.test_set()
+    points, _ = recipe.evaluate(model, faces)
+    labels = shaken_landmarks(faces.landmarks, _boxes(faces), noise, torch.Generator().manual_seed(0))
+    return nme(points, labels[..., :2], "bbox")
+
+
+# -------------------------------------------------------------------------------------------------- at each profile
+
+
+def _study(recipe: FanRecipe, epochs: int, **changes: Any) -> FanRecipe:
+    """A network small enough to be trained many times; tested once, at the end."""
+    training = Training(epochs, 16, Optimizer("adamw", 2e-3, weight_decay=0.01), WarmupCosine(), evaluate_every=epochs)
+    return replace(recipe, training=training, **changes)
+
+
+_SMALL = _study(FAN_PROFILES["quick"], epochs=7, faces=3200, test_faces=600)
+_BASES: Mapping[str, FanRecipe] = {
+    "smoke": _study(FAN_PROFILES["smoke"], epochs=1, faces=32, test_faces=24, stacks=1),
+    "quick": replace(_SMALL, faces=1600, test_faces=300),
+    "cpu": _SMALL,
+    "gpu": FAN_PROFILES["gpu"],
+}
+_AS_RELEASED = {"crop": "fan", "margin": (2.05, 2.35)}
+_LARGER = {"size": 96, "picture": 108, "sigma": 2.0}  # so that the face has as many pixels as in the other studies
+_FAN_CROPS: Mapping[str, dict[str, Any]] = {
+    "smoke": _AS_RELEASED,
+    "quick": _AS_RELEASED | _LARGER,
+    "cpu": _AS_RELEASED | _LARGER,
+    "gpu": {},
+}
+SIGMAS: Mapping[str, tuple[float, ...]] = {
+    "smoke": (1.0, 2.0),
+    "quick": (1.0, 1.5, 2.5),
+    "cpu": (1.0, 1.5, 2.5),
+    "gpu": (1.0, 1.75, 3.25),
+}

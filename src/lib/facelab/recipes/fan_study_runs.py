@@ -1,0 +1,187 @@
+"""The runs of FAN's studies: each trained once, kept in a file of its own with its provenance, read often."""
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from facelab.provenance import provenance
+from facelab.recipes.fan_studies import Measured, Variant, parameters, variants
+from facelab.training import describe, pick_device, save_weights
+from facelab.training.replacing import replacing
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training and what was measured of it.
+
+    Attributes:
+        variant: name, see :func:`facelab.recipes.fan_studies.variants`. seed: of faces, weights and augmentation.
+        seconds: of the training. parameters: how many numbers were learnt.
+        recipe: what was trained, as :func:`facelab.training.describe` tells it. about: provenance.
+        measured: name of the measurement to name of the number to the number; errors and areas are fractions.
+    """
+
+    variant: str
+    seed: int
+    seconds: float
+    parameters: int
+    recipe: dict[str, Any]
+    about: dict[str, Any]
+    measured: Measured
+
+
+class Study:
+    """The runs of all variants.
+
+    Args:
+        runs: with different names and seeds.
+    """
+
+    def __init__(self, runs: Iterable[Run]) -> None:
+        self.runs = tuple(sorted(runs, key=lambda run: (run.variant, run.seed)))
+
+    def of(self, variant: str) -> tuple[Run, ...]:
+        """The runs of a variant, in the order of their seeds.
+
+        Raises:
+            KeyError: if there is none, with the variants there are.
+        """
+        there = dict.fromkeys(run.variant for run in self.runs)
+        return tuple(run for run in self.runs if run.variant == _known("variant", variant, there))
+
+    def values(self, variant: str, measurement: str, number: str) -> tuple[float, ...]:
+        """One number of every run of a variant, in the order of the seeds.
+
+        Raises:
+            KeyError: if there is no such run, measurement or number, with those there are.
+        """
+        return tuple(
+            run.measured[_known("measurement", measurement, run.measured)][
+                _known("number", number, run.measured[measurement])
+            ]
+            for run in self.of(variant)
+        )
+
+    def seeds(self) -> tuple[int, ...]:
+        """Those that every variant was trained with."""
+        by_variant: dict[str, set[int]] = {}
+        for run in self.runs:
+            by_variant.setdefault(run.variant, set()).add(run.seed)
+        return tuple(sorted(set.intersection(*by_variant.values()))) if by_variant else ()
+
+
+def _known(what: str, name: str, there: Iterable[str]) -> str:
+    if name not in (names := list(there)):
+        raise KeyError(f"{what} {name!r}: expected one of {', '.join(names)}")
+    return name
+
+
+def run_all(
+    profile: str,
+    seeds: Sequence[int],
+    folder: Path,
+    only: Sequence[str] = (),
+    device: str = "auto",
+    say: Callable[[str], None] = print,
+    weights: Path | None = None,
+) -> Study:
+    """Trains what ``folder`` does not hold yet, seed by seed, and writes a file of each run as it ends.
+
+    Several processes may share a folder if they train different variants.
+
+    Args:
+        only: names of variants; all if none. say: told of every run. weights: folder for the trained networks.
+    Raises:
+        ValueError: for an unknown variant, or if ``folder`` holds runs of other recipes.
+    """
+    there = variants(profile)
+    unknown = [name for name in only if name not in there]
+    if unknown:
+        raise ValueError(f"variant {unknown[0]!r}: expected one of {', '.join(there)}")
+    for seed in seeds:
+        for name in only or there:
+            path = folder / f"{_slug(name)}-{seed}.json"
+            if path.exists():
+                _checked(_read(path), there, path)
+                continue
+            run = _run(name, there[name], seed, device, weights)
+            _write(run, path)
+            say(f"{name}, seed {seed}: {_headline(run)}, {run.seconds:.0f} s")
+    return read_study(folder, profile)
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-")
+
+
+def _headline(run: Run) -> str:
+    number = "nme" if "nme" in run.measured["plain"] else "gte"
+    return f"{number} {100 * run.measured['plain'][number]:.2f} %"
+
+
+def _run(name: str, variant: Variant, seed: int, device: str, weights: Path | None) -> Run:
+    where = pick_device(device)
+    threads = torch.get_num_threads()
+    if where.type == "cpu":
+        variant.recipe.training_set(seed)  # rendered before the clock starts: it is cached
+    torch.set_num_threads(threads)  # drawing faces changes it
+    started = time.perf_counter()
+    model, _ = variant.recipe.train(seed, where)
+    seconds = time.perf_counter() - started
+    if weights is not None:
+        weights.mkdir(parents=True, exist_ok=True)
+        save_weights(model, weights / f"{_slug(name)}-{seed}.safetensors")
+    measured = variant.measure(variant.recipe, model)
+    return Run(
+        variant=name,
+        seed=seed,
+        seconds=round(seconds, 1),
+        parameters=parameters(model),
+        recipe=_told(variant),
+        about={**provenance(), "device": str(where)},
+        measured={kind: {key: round(value, 6) for key, value in found.items()} for kind, found in measured.items()},
+    )
+
+
+def _told(variant: Variant) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(json.dumps(describe(variant.recipe)))
+    return told
+
+
+def _write(run: Run, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as scratch:
+        scratch.write_text(json.dumps(asdict(run), indent=1) + "\n")
+
+
+def _read(path: Path) -> Run:
+    try:
+        return Run(**json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: expected a run of FAN's studies: {error}; move it away to train anew") from error
+
+
+def _checked(run: Run, there: Mapping[str, Variant], path: Path) -> Run:
+    """
+    Raises:
+        ValueError: if the run is of a recipe that is no longer the variant's.
+    """
+    if run.variant not in there or _told(there[run.variant]) != run.recipe:
+        raise ValueError(f"{path}: is of another recipe than {run.variant!r} is now; move it away to train anew")
+    return run
+
+
+def read_study(folder: Path, profile: str) -> Study:
+    """The runs in a folder.
+
+    Raises:
+        ValueError: if a file is damaged, or of another recipe than those of the profile.
+    """
+    there = variants(profile)
+    return Study(_checked(_read(path), there, path) for path in sorted(folder.glob("*.json")))
