@@ -17,7 +17,7 @@ ROWS = {
     ("fan", "text"): 4,
     ("fan", "second-hand"): 21,
     ("fan", "network-size"): 4,
-    ("fan", "data-sets"): 13,
+    ("fan", "data-sets"): 35,
     ("anisotropic", "table-1"): 16 * 3,
     ("anisotropic", "table-2"): 12 * 2,
     ("anisotropic", "table-3"): 3 * 7 * 7,

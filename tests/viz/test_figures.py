@@ -9,7 +9,6 @@ import torch
 from PIL import Image
 
 from facelab import viz
-from facelab.data import encode_heatmaps
 from facelab.data.synthetic.appearance import default_albedo
 from facelab.face3d import builtin_face
 from facelab.losses import stacked_heatmap_l2
@@ -29,23 +28,6 @@ def test_mode_sliders_move_mesh_and_landmarks_alike() -> None:
         np.testing.assert_allclose(mesh.delta, moved.numpy(), atol=1e-4)
     with pytest.raises(ValueError, match="mode kind: expected identity or expression, got 'mood'"):
         viz.face_figure(face, default_albedo(face), "A face with a slider of no kind.", modes=[("x", "mood", 0)])
-
-
-def test_explorer_has_a_step_and_a_map_a_landmark() -> None:
-    points = 20 + 20 * torch.rand(1, 68, 2, generator=torch.Generator().manual_seed(0))
-    maps = encode_heatmaps((points + 0.5) / 4 - 0.5, 16, 16)[0]
-    figure = viz.heatmap_explorer(
-        torch.rand(3, 64, 64), maps, points[0], points[0], viz.landmark_names(), "Heatmaps of noise, for a test."
-    ).figure
-    assert len(figure.frames) == len(figure.layout.sliders[0].steps) == 68
-    for k in (0, 36, 67):
-        heat, decoded, true = figure.frames[k].data
-        peak = np.unravel_index(heat.z.argmax(), heat.z.shape)
-        assert (
-            abs(heat.x0 + peak[1] * heat.dx - decoded.x[0]) <= 2
-            and abs(heat.y0 + peak[0] * heat.dy - decoded.y[0]) <= 2
-        )
-        assert decoded.x[0] == true.x[0]
 
 
 def test_rendered_views_show_a_face_on_paper() -> None:
@@ -74,6 +56,17 @@ def test_a_sheet_has_a_picture_a_face() -> None:
     points = [torch.rand(68, 3) * 20 for _ in range(7)]
     figure = viz.face_sheet(images, [points], ["t"] * 7, columns=4)
     assert sum(bool(ax.images) for ax in figure.axes) == 7
+    plt.close(figure)
+
+
+def test_a_rim_goes_around_the_points_of_its_method_alone() -> None:
+    images, points = [torch.rand(3, 20, 20)], [torch.rand(68, 2) * 20]
+    colours, labels = ("red", "white"), ("truth", "ours")
+    figure = viz.face_sheet(images, [points, points], columns=1, colours=colours, labels=labels, edges=(None, "black"))
+    lines = [*figure.axes[0].lines, *figure.legends[0].get_lines()]
+    assert {line.get_color() for line in lines} == set(colours)
+    for line in lines:
+        assert bool(line.get_path_effects()) == (line.get_color() == "white")
     plt.close(figure)
 
 

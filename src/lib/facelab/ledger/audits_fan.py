@@ -1,4 +1,4 @@
-"""The arithmetic of the paper of FAN (2017): sizes of the network, of the data set, and the area rule of its code."""
+"""The arithmetic of the paper of FAN (2017): sizes of the network, of its data sets, and the area rule of its code."""
 
 from fractions import Fraction
 from functools import partial
@@ -21,10 +21,24 @@ PAPER = "fan"
 _audit = partial(audit_of, PAPER)
 _STEPS, _USED = 999, 70  # the code takes errors 0, 1/999, ..., 69/999 as thresholds, and the mean of the curve there
 
+_300W = {  # what its sets are made of
+    "train": ("AFW", "LFPW train", "HELEN train"),
+    "common": ("LFPW test", "HELEN test"),
+    "challenging": ("IBUG",),
+    "full": ("LFPW test", "HELEN test", "IBUG"),
+}
+
 
 def fan_audits() -> list[Audit]:
     """Audits of the numbers of the paper that are at hand."""
-    return [_network_sizes(), _data_set(), *_areas("300W", "split 2"), *_areas("COFW-68", "test")]
+    return [
+        _network_sizes(),
+        _data_set(),
+        _photographs(),
+        _poses(),
+        *_areas("300W", "split 2"),
+        *_areas("COFW-68", "test"),
+    ]
 
 
 def _network_sizes() -> Audit:
@@ -65,6 +79,38 @@ def _data_set() -> Audit:
         (f"about {claimed.value}", f"{listed(cells)}; sum {total}"),
         round(total, -3) == claimed.value,
         f"{float(frames / total):.0%} of the pictures are frames of 300-VW: neighbours, not independent faces.",
+    )
+
+
+def _photographs() -> Audit:
+    cells = {cell.subset: cell for cell in published(PAPER, "data-sets", data_set="300W")}
+    sums = {whole: sum(int(number(cells[part])) for part in parts) for whole, parts in _300W.items()}
+    return _audit(
+        "300w-parts",
+        "data sets",
+        "The sets that 300-W is made of sum to its training and test sets.",
+        (
+            listed([cell for name, cell in cells.items() if name != "private"]),
+            ", ".join(f"{name} {total}" for name, total in sums.items()),
+        ),
+        all(number(cells[name]) == total for name, total in sums.items()),
+        "300W-LP turns photographs of all these sets: who trains on it has seen photographs of the tests.",
+    )
+
+
+def _poses() -> Audit:
+    cells = published(PAPER, "data-sets", data_set="AFLW2000-3D")
+    sums: dict[str, int] = {}
+    for cell in cells:
+        sums[cell.method] = sums.get(cell.method, 0) + int(number(cell))
+    faces = number(one(PAPER, "data-sets", data_set="AFLW2000-3D-Reannotated"))
+    return _audit(
+        "aflw2000-3d-bins",
+        "data sets",
+        "Both lists of yaw angles sort all faces of AFLW2000-3D into the three bins.",
+        (f"{faces} faces; {listed(cells)}", ", ".join(f"{name}: {total}" for name, total in sums.items())),
+        all(total == faces for total in sums.values()),
+        "Both are whole, and differ: a mean of the bins belongs to the list that made them.",
     )
 
 

@@ -1,9 +1,19 @@
 """Figures: interactive ones that live in a page without a kernel, and still ones."""
 
-from facelab.viz.curves import bits_figure, ced_figure, history_figure, rates_figure, runs_figure, sweep_figure
+from facelab.viz.architecture import measured_shapes, network_figure
+from facelab.viz.clouds import landmark_cloud, landmark_views
+from facelab.viz.curves import (
+    bits_figure,
+    ced_figure,
+    history_figure,
+    rates_figure,
+    runs_figure,
+    study_figure,
+    sweep_figure,
+)
 from facelab.viz.faces import contact_sheet, draw_landmarks, face_sheet, jpeg, render_mesh, render_views, show_image
 from facelab.viz.figure import Blend, InteractiveFigure
-from facelab.viz.heatmaps import heatmap_explorer
+from facelab.viz.heatmaps import heatmap_explorer, stack_explorer
 from facelab.viz.laboratory import Laboratory, Switch
 from facelab.viz.markups import jaw_explorer, markup_explorer, placed
 from facelab.viz.meshes import face_figure, landmark_names, landmark_trace, mesh_scene, mesh_trace
@@ -34,11 +44,15 @@ __all__ = [
     "history_figure",
     "jaw_explorer",
     "jpeg",
+    "landmark_cloud",
     "landmark_names",
     "landmark_trace",
+    "landmark_views",
     "markup_explorer",
+    "measured_shapes",
     "mesh_scene",
     "mesh_trace",
+    "network_figure",
     "placed",
     "portrait_camera",
     "portraits",
@@ -49,7 +63,9 @@ __all__ = [
     "show_image",
     "show_source",
     "slides",
+    "stack_explorer",
     "studio_light",
+    "study_figure",
     "style",
     "sweep_figure",
 ]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
+import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
@@ -102,6 +103,51 @@ def sweep_figure(losses: Mapping[str, Mapping[float, float]]) -> Figure:
             ax.plot(rates, [row[rate] for rate in rates], marker="o", label=name, **_look(index))
         ax.set(xscale="log", yscale="log", xlabel="learning rate", ylabel="loss of the last epoch")
         ax.legend()
+        figure.tight_layout()
+    return figure
+
+
+def study_figure(
+    x: Sequence[float],
+    values: Mapping[str, Tensor],
+    xlabel: str,
+    ylabel: str,
+    band: float | None = None,
+    logx: bool = False,
+    band_text: str = "below this, differences mean nothing",
+) -> Figure:
+    """Something measured at several places with several seeds: the mean over seeds, and a bar from least to largest.
+
+    Args:
+        x: the S places. values: name of a curve to its ``(S, seeds)`` numbers, in the units of the axis.
+        band: the floor of what can be told apart, in the same units; the area below it is shaded.
+        logx: a logarithmic horizontal axis. band_text: written into the area.
+    Raises:
+        ValueError: on numbers that are not one row a place, or none, or not finite.
+    """
+    for name, rows in values.items():
+        if rows.ndim != 2 or len(rows) != len(x) or not rows.shape[1] or not bool(rows.isfinite().all()):
+            raise ValueError(
+                f"study_figure values[{name!r}]: expected finite numbers ({len(x)}, seeds), a row a place on the "
+                f"axis, got {tuple(rows.shape)}"
+            )
+    with style():
+        figure, ax = plt.subplots(figsize=(6.0, 3.6))
+        for index, (name, rows) in enumerate(values.items()):
+            mean = rows.mean(1)
+            reach = torch.stack([mean - rows.amin(1), rows.amax(1) - mean]).clamp_min(0)
+            bars = None if rows.shape[1] == 1 else reach.tolist()
+            ax.errorbar(x, mean.tolist(), bars, label=name, marker="o", markersize=4, capsize=3, **_look(index))
+        if logx:
+            ax.set_xscale("log")
+            ax.set_xticks(list(x), [f"{place:g}" for place in x])
+            ax.minorticks_off()
+        if band is not None:
+            ax.axhspan(0, band, color=NEUTRAL, alpha=0.15, linewidth=0)
+            ax.text(0.99, band, band_text, transform=ax.get_yaxis_transform(), ha="right", va="top", fontsize=8)
+            ax.set_ylim(bottom=0)
+        ax.set(xlabel=xlabel, ylabel=ylabel)
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
         figure.tight_layout()
     return figure
 

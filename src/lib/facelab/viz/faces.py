@@ -10,6 +10,7 @@ from IPython.display import Image as JpegPicture
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 from PIL import Image
 from torch import Tensor
 from torchvision.utils import make_grid
@@ -21,13 +22,31 @@ from facelab.viz.style import TRUTH, style
 
 
 def draw_landmarks(
-    ax: Axes, landmarks: Tensor, colour: str = TRUTH, scheme: str = "68", label: str | None = None, size: float = 4.0
+    ax: Axes,
+    landmarks: Tensor,
+    colour: str = TRUTH,
+    scheme: str = "68",
+    label: str | None = None,
+    size: float = 4.0,
+    edge: str | None = None,
 ) -> None:
-    """Draws landmarks ``(L, 2 or 3)`` in image pixels as points joined along their curves."""
+    """Draws landmarks ``(L, 2 or 3)`` in image pixels as points joined along their curves.
+
+    ``edge`` is the colour of a thin rim around points and lines: light colours need one on pale skin.
+    """
     x, y = landmarks[:, :2].detach().cpu().numpy().T
     edges = np.array(markup(scheme).edges()).T
-    ax.plot(x[edges], y[edges], color=colour, linewidth=0.8, alpha=0.75)
-    ax.plot(x, y, linestyle="none", marker="o", markersize=size, color=colour, markeredgewidth=0, label=label)
+    lines = ax.plot(x[edges], y[edges], color=colour, linewidth=0.8, alpha=0.75 if edge is None else 1.0)
+    dots = ax.plot(x, y, linestyle="none", marker="o", markersize=size, color=colour, markeredgewidth=0, label=label)
+    if edge is not None:
+        _rim(lines, edge, 1.5)
+        _rim(dots, edge, 0.9)
+
+
+def _rim(lines: Sequence[Line2D], edge: str, width: float) -> None:
+    """Draws lines or points a second time below themselves, ``width`` points wide."""
+    for line in lines:
+        line.set_path_effects([withStroke(linewidth=width, foreground=edge)])
 
 
 def show_image(ax: Axes, image: Tensor, title: str = "") -> None:
@@ -46,6 +65,7 @@ def face_sheet(
     colours: Sequence[str] = (TRUTH,),
     labels: Sequence[str] = (),
     scheme: str = "68",
+    edges: Sequence[str | None] = (),
 ) -> Figure:
     """Many faces in rows.
 
@@ -53,8 +73,10 @@ def face_sheet(
         images: each ``(3, H, W)``.
         landmarks: one sequence a method, with the landmarks ``(L, 2 or 3)`` of every image, or None.
         titles: above the images. colours, labels: one a method. scheme: mark-up of the landmarks.
+        edges: colour of the rim around the points of each method; none if not given.
     """
     rows = -(-len(images) // columns)
+    rims = edges or (None,) * len(landmarks)
     with style():
         height = 1.95 if titles else 1.75
         figure, axes = plt.subplots(rows, columns, figsize=(1.65 * columns, height * rows), squeeze=False, dpi=80)
@@ -66,9 +88,12 @@ def face_sheet(
         for method, points in enumerate(landmarks):
             chosen = points[index]
             if chosen is not None:
-                draw_landmarks(ax, chosen, colours[method], scheme, size=1.8)
+                draw_landmarks(ax, chosen, colours[method], scheme, size=1.8, edge=rims[method])
     if labels:
         handles = [Line2D([], [], color=c, marker="o", markersize=4) for c in colours[: len(labels)]]
+        for handle, rim in zip(handles, rims, strict=False):
+            if rim is not None:
+                _rim([handle], rim, 2.7)
         figure.legend(handles, labels, loc="lower center", ncols=len(labels), fontsize=9)
     figure.tight_layout(rect=(0, 0.04 if labels else 0, 1, 1))
     return figure
