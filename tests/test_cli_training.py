@@ -1,4 +1,4 @@
-"""``train``, ``evaluate``, ``predict`` and ``recipes`` as a stranger calls them."""
+"""``train``, ``evaluate`` and ``recipes`` as a stranger calls them."""
 
 import json
 import os
@@ -7,13 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 from click.testing import CliRunner, Result
-from torchvision.utils import save_image
 
 from facelab.cli import cli
-from facelab.data import SyntheticFaces
-from facelab.data.readers.pts import read_pts
 
 
 def _run(*arguments: str | Path) -> Result:
@@ -62,26 +58,6 @@ def test_evaluate_scores_a_real_set(run: Path, real_data: Path) -> None:
     assert result.exit_code == 0 and result.output.startswith("5 faces, AFLW2000-3D; NME (bbox) in percent")
 
 
-def test_predict_writes_points_and_a_picture(run: Path, tmp_path: Path) -> None:
-    face = SyntheticFaces(1, 120, seed=4, yaw=(-5, 5))[0]
-    save_image(face.image, photograph := tmp_path / "face.png")
-    box = [f"{value:.2f}" for value in face.box.tolist()]
-    points, drawn = tmp_path / "face.pts", tmp_path / "drawn.png"
-    assert _run("predict", run, photograph, "--box", *box, "--output", points).exit_code == 0
-    shown = _run("predict", run, photograph, "--box", *box)
-    assert shown.exit_code == 0 and shown.output == points.read_text()
-    assert read_pts(points).shape == (68, 2)
-    assert _run("predict", run, photograph, "--box", *box, "--output", drawn).exit_code == 0
-    assert drawn.stat().st_size > 10_000
-    assert {path.name for path in tmp_path.iterdir()} == {"face.png", "face.pts", "drawn.png"}
-
-
-def test_predict_finds_the_face_itself(run: Path, real_data: Path) -> None:
-    photograph = next((real_data / "real").glob("**/takeo.*"))
-    result = _run("predict", run, photograph.with_suffix(".ppm") if photograph.suffix == ".pts" else photograph)
-    assert result.exit_code == 0 and result.output.count("\n") == 72
-
-
 def test_recipes_are_listed_with_their_fields() -> None:
     assert "quick    4000 faces,  12 epochs, batch 16" in _run("recipes").output
     fields = _run("recipes", "fan", "--profile", "gpu").output
@@ -105,7 +81,6 @@ def test_recipes_are_listed_with_their_fields() -> None:
         ),
         (("evaluate", "nowhere"), "nowhere: expected the folder of a run, with run.json and model.safetensors"),
         (("evaluate", ".", "--data", "300W"), "expected both --data NAME and --folder DIR, or neither"),
-        (("predict", ".", "face.png", "--output", "face.gif"), "face.gif: expected a name that ends in .pts or .png"),
         (("recipes", "fan", "--profile", "fast"), "profile: there is no 'fast'; expected one of smoke"),
     ],
 )
@@ -116,12 +91,6 @@ def test_mistakes_are_one_line(
     result = _run(*arguments)
     assert result.exit_code == 2
     assert result.output.count("\n") == 1 and message in result.output
-
-
-def test_a_photograph_without_a_face_asks_for_a_box(run: Path, tmp_path: Path) -> None:
-    save_image(torch.zeros(3, 64, 64), tmp_path / "black.png")
-    result = _run("predict", run, tmp_path / "black.png")
-    assert result.exit_code == 2 and "no frontal face found; say where it is with --box" in result.output
 
 
 def test_a_damaged_run_is_told(run: Path, tmp_path: Path) -> None:

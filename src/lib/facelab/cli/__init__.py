@@ -10,7 +10,8 @@ from facelab.cli.data import data
 from facelab.cli.evaluating import evaluate
 from facelab.cli.faces import faces
 from facelab.cli.ledger import ledger
-from facelab.cli.training import predict, recipes, train
+from facelab.cli.predicting import predict
+from facelab.cli.training import recipes, train
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

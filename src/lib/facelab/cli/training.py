@@ -1,15 +1,11 @@
-"""``facelab train``, ``predict`` and ``recipes``."""
+"""``facelab train`` and ``recipes``."""
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from facelab.cli.command import FOLDER, one_line, save, setting
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from facelab.cli.command import FOLDER, one_line, setting
 
 
 @click.command()
@@ -48,53 +44,6 @@ def train(
         numbers = "  ".join(f"{name} {value:.5g}" for name, value in entry.items() if name != "epoch")
         click.echo(f"epoch {entry['epoch']:3.0f}  {numbers}")
     click.echo(folder / MODEL)
-
-
-@click.command()
-@click.argument("run", type=FOLDER)
-@click.argument("photograph", type=FOLDER)
-@click.option("--box", nargs=4, type=float, metavar="X0 Y0 X1 Y1", help="Around the landmarks; detected if not given.")
-@click.option("--output", type=FOLDER, help="PTS file, or PNG with the landmarks drawn; the points are shown if none.")
-@one_line
-def predict(run: Path, photograph: Path, box: tuple[float, ...] | None, output: Path | None) -> None:
-    """Find the 68 landmarks of the largest frontal face in PHOTOGRAPH by the network of folder RUN."""
-    import torch
-
-    from facelab.data.images import read_image
-    from facelab.predict import detect_faces, landmark_box_of_detection, landmarks_of_photograph
-    from facelab.recipes.runs import trained
-
-    if output is not None and output.suffix.lower() not in (".pts", ".png"):
-        raise ValueError(f"{output}: expected a name that ends in .pts or .png")
-    recipe, model = trained(run)
-    image = read_image(photograph)
-    if box is None:
-        found = detect_faces(image)
-        if not len(found):
-            raise ValueError(f"{photograph}: no frontal face found; say where it is with --box X0 Y0 X1 Y1")
-        place = landmark_box_of_detection(found[0])
-    else:
-        place = torch.tensor(box)
-    points = landmarks_of_photograph(recipe, model, image, place)
-    if output is None:
-        click.echo(_pts(points))
-    elif output.suffix.lower() == ".pts":
-        save(lambda path: path.write_text(_pts(points) + "\n"), output)
-    else:
-        _draw(image, points, output)
-
-
-def _pts(points: "Tensor") -> str:
-    """The format of 300-W, which counts pixels from 1."""
-    rows = "\n".join(f"{x:.3f} {y:.3f}" for x, y in (points + 1).tolist())
-    return f"version: 1\nn_points: {len(points)}\n{{\n{rows}\n}}"
-
-
-def _draw(image: "Tensor", points: "Tensor", output: Path) -> None:
-    from facelab.viz import face_sheet
-
-    figure = face_sheet([image], [[points]], columns=1, scheme="68")
-    save(lambda path: figure.savefig(path, format="png", dpi=200), output)
 
 
 @click.command()

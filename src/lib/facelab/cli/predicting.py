@@ -1,0 +1,126 @@
+"""``facelab predict``: a photograph to the landmarks of its faces."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from facelab.cli.command import FOLDER, one_line, save
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from facelab.predict import PredictedFace, Predictor
+
+_FORMATS = (".csv", ".json", ".pts", ".png")
+_POINTS, _DEPTH = "fan", "fan-depth"  # recipes, and folders of the networks that come with the book
+_Box = tuple[float, float, float, float]
+
+
+@click.command()
+@click.argument("photograph", metavar="PHOTO", type=FOLDER)
+@click.option("--run", type=FOLDER, help="Network that finds landmarks.  [default: data/checkpoints/fan of the book]")
+@click.option("--depth", type=FOLDER, help="Network that adds z.  [default: data/checkpoints/fan-depth of the book]")
+@click.option("--box", "boxes", nargs=4, type=float, multiple=True, metavar="X0 Y0 X1 Y1",
+              help="Around the landmarks of a face, in pixels, instead of the detector; once a face.")  # fmt: skip
+@click.option("--output", "outputs", type=FOLDER, multiple=True, metavar="FILE",
+              help="Ends in .csv, .json, .pts or .png; may be given several times.")  # fmt: skip
+@one_line
+def predict(
+    photograph: Path, run: Path | None, depth: Path | None, boxes: tuple[_Box, ...], outputs: tuple[Path, ...]
+) -> None:
+    """Find the 68 landmarks of every face in PHOTO, in three dimensions.
+
+    The detector finds nearly frontal faces only, the largest first; for a head that is turned away give --box, from
+    the brows to the chin.
+
+    Pixels are counted from the centre of the top-left pixel of the upright photograph, which is (0, 0), x to the right
+    and y down. z is in the same pixels, larger nearer to the viewer, its mean over a face 0. Faces and landmarks are
+    counted from 0. With a --run of your own and no depth network there is no z.
+
+    \b
+    .csv   face,landmark,x,y,z; shown if no FILE is given
+    .json  the same with boxes and networks
+    .pts   one face as 300-W stores it: x and y, pixels counted from 1
+    .png   the photograph with the landmarks, and three views of each face
+    """
+    import torch
+
+    from facelab.data.images import read_image
+    from facelab.predict import Predictor, to_csv
+
+    _check(outputs, photograph)
+    image = read_image(photograph)
+    predictor = Predictor.load(*_networks(run, depth))
+    faces = predictor.faces(image, [torch.tensor(box) for box in boxes] or None)
+    if not faces:
+        raise ValueError(
+            f"{photograph}: no face found; the detector finds nearly frontal faces only, "
+            "so say where one is with --box X0 Y0 X1 Y1"
+        )
+    if not outputs:
+        click.echo(to_csv(faces), nl=False)
+        return
+    # All of them before the first is written: one that is refused leaves nothing behind.
+    writers = [_writer(output, faces, predictor, image, photograph.name) for output in outputs]
+    for output, write in zip(outputs, writers, strict=True):
+        save(write, output)
+    click.echo(f"{len(faces)} {'face' if len(faces) == 1 else 'faces'}; {', '.join(map(str, outputs))}")
+
+
+def _check(outputs: tuple[Path, ...], photograph: Path) -> None:
+    """Raises ValueError for a file that cannot be written, before any work is done."""
+    for output in outputs:
+        if output.suffix.lower() not in _FORMATS:
+            raise ValueError(f"{output}: expected a name that ends in {', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}")
+        if output.exists() and photograph.exists() and output.samefile(photograph):
+            raise ValueError(f"{output}: is the photograph itself; name another file")
+
+
+def _networks(run: Path | None, depth: Path | None) -> tuple[Path, Path | None]:
+    """The folders of both networks: the book's own where none is named. Who brings a run can do without depths."""
+    points = run or _shipped(_POINTS, "--run")
+    if depth is not None:
+        return points, depth
+    try:
+        return points, _shipped(_DEPTH, "--depth")
+    except FileNotFoundError:
+        if run is None:
+            raise
+        return points, None
+
+
+def _shipped(recipe: str, option: str) -> Path:
+    """The folder of a network that comes with the book."""
+    from facelab.ledger.places import data_folder
+    from facelab.training.keeper import MODEL
+
+    advice = f"give {option} FOLDER, as made by: python -m facelab train {recipe} --output FOLDER"
+    try:
+        folder = data_folder() / "checkpoints" / recipe
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error}; or {advice}") from error
+    if not (folder / MODEL).is_file():
+        raise FileNotFoundError(f"{folder}: no trained network there; {advice}")
+    return folder
+
+
+def _writer(
+    output: Path, faces: "tuple[PredictedFace, ...]", predictor: "Predictor", image: "Tensor", name: str
+) -> Callable[[Path], object]:
+    """What writes the file, by the end of its name."""
+    from facelab.predict import draw_faces, to_csv, to_json, to_pts
+
+    kind = output.suffix.lower()
+    if kind == ".png":
+        figure = draw_faces(image, faces)
+        return lambda path: figure.savefig(path, format="png", dpi="figure")
+    if kind == ".pts" and len(faces) > 1:
+        raise ValueError(f"{output}: PTS holds one face, {len(faces)} found; write .csv or .json, or choose with --box")
+    text = {
+        ".csv": lambda: to_csv(faces),
+        ".json": lambda: to_json(faces, predictor, image, name),
+        ".pts": lambda: to_pts(faces[0]),
+    }[kind]()
+    return lambda path: path.write_text(text, encoding="utf-8")

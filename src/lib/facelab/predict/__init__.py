@@ -1,0 +1,37 @@
+"""From a photograph to landmarks: where its faces are, their 68 points in 2D or 3D, files and a picture of them.
+
+Two lines from a photograph to points in three dimensions::
+
+    predictor = Predictor.load("runs/fan", "runs/fan-depth")
+    faces = predictor.faces(read_image("photograph.jpg"))  # faces[0].landmarks is (68, 3)
+"""
+
+from facelab.predict.detection import detect_faces, landmark_box_of_detection, without_doubles
+from facelab.predict.files import to_csv, to_json, to_pts
+from facelab.predict.picture import draw_faces
+from facelab.predict.predictor import (
+    DepthRecipe,
+    Network,
+    Origin,
+    PredictedFace,
+    Predictor,
+    landmarks_of_photograph,
+    photograph,
+)
+
+__all__ = [
+    "DepthRecipe",
+    "Network",
+    "Origin",
+    "PredictedFace",
+    "Predictor",
+    "detect_faces",
+    "draw_faces",
+    "landmark_box_of_detection",
+    "landmarks_of_photograph",
+    "photograph",
+    "to_csv",
+    "to_json",
+    "to_pts",
+    "without_doubles",
+]

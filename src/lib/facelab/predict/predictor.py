@@ -1,0 +1,174 @@
+"""From a photograph to the landmarks of its faces."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from facelab.data import FaceSample
+from facelab.markups import markup
+from facelab.predict.detection import check_photograph, detect_faces, landmark_box_of_detection
+from facelab.recipes.fan import FanRecipe
+from facelab.recipes.runs import trained
+
+MARKUP = "68"
+Recipe = TypeVar("Recipe", covariant=True)
+
+
+@runtime_checkable
+class DepthRecipe(Protocol):
+    """What adds depths to landmarks, as :class:`facelab.recipes.fan_depth.FanDepthRecipe` does."""
+
+    def depths(self, model: nn.Module, batch: FaceSample, points: Tensor) -> Tensor:
+        """``(B, 68)`` in pixels of the pictures, larger is nearer to the viewer, mean 0, for points ``(B, 68, 2)``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Which run a network comes from."""
+
+    recipe: str
+    profile: str
+    seed: int | None
+
+
+@dataclass(frozen=True)
+class Network(Generic[Recipe]):
+    """A trained network and the recipe that knows how to use it; no ``origin`` where it comes from no folder."""
+
+    recipe: Recipe
+    model: nn.Module
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True)
+class PredictedFace:
+    """A face of a photograph.
+
+    Attributes:
+        landmarks: ``(68, 3)`` x, y, z in pixels of the photograph: centre of its top-left pixel (0, 0), z larger
+            nearer to the viewer and of mean 0; ``(68, 2)`` without a depth network.
+        box: ``(4,)`` x0, y0, x1, y1 in which the landmarks were looked for.
+        detected: whether the detector found the box; else it was given.
+    """
+
+    landmarks: Tensor
+    box: Tensor
+    detected: bool
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Trained networks that take a photograph to the landmarks of its faces.
+
+    Attributes:
+        points: finds x and y. depth: adds z; none for x and y alone.
+        decoder: of heatmaps, see :func:`facelab.data.decode_heatmaps`.
+        mirror: add the heatmaps of the mirrored picture, mirrored back.
+    """
+
+    points: Network[FanRecipe]
+    depth: Network[DepthRecipe] | None = None
+    decoder: str = "log-parabola"
+    mirror: bool = True
+
+    @staticmethod
+    def load(run: str | Path, depth: str | Path | None = None) -> "Predictor":
+        """The networks of finished runs.
+
+        Args:
+            run: folder of a run of ``fan``. depth: of a run of ``fan-depth``; none for x and y alone.
+        Raises:
+            FileNotFoundError: if a folder holds no finished run. ValueError: if a file in it is damaged, or the run is
+                of a recipe that does something else.
+        """
+        recipe, model, origin = _run(run)
+        if not isinstance(recipe, FanRecipe):
+            raise ValueError(f"{run}: expected a run that finds landmarks, as fan; got one of {origin.recipe}")
+        points = Network[FanRecipe](recipe, model, origin)
+        if depth is None:
+            return Predictor(points)
+        recipe, model, origin = _run(depth)
+        if not isinstance(recipe, DepthRecipe):
+            raise ValueError(f"{depth}: expected a run that finds depths, as fan-depth; got one of {origin.recipe}")
+        return Predictor(points, Network[DepthRecipe](recipe, model, origin))
+
+    def faces(self, image: Tensor, boxes: Iterable[Tensor] | None = None) -> tuple[PredictedFace, ...]:
+        """All faces that :func:`facelab.predict.detect_faces` finds, the largest first, or those in the given boxes.
+
+        Args:
+            image: ``(3, H, W)`` RGB in [0, 1]. boxes: each ``(4,)`` x0, y0, x1, y1 in pixels, tight around the 68
+                landmarks from the brows to the chin; in this order.
+        Returns:
+            None at all if the detector finds none.
+        Raises:
+            ValueError: on an image of wrong shape or dtype, or a box that is empty or outside the image.
+        """
+        if boxes is not None:
+            return tuple(self._face(image, box, detected=False) for box in boxes)
+        places = map(landmark_box_of_detection, detect_faces(image))
+        return tuple(self._face(image, box, detected=True) for box in places)
+
+    def _face(self, image: Tensor, box: Tensor, detected: bool) -> PredictedFace:
+        batch = photograph(image, box)  # one at a time: each in a batch would hold its own copy of the photograph
+        with torch.inference_mode():
+            points = self.points.recipe.landmarks(
+                self.points.model.eval(), batch, decoder=self.decoder, mirror=self.mirror
+            )
+            if self.depth is not None:
+                depths = self.depth.recipe.depths(self.depth.model.eval(), batch, points)
+                points = torch.cat([points, depths[..., None].to(points)], 2)
+        return PredictedFace(points[0].clone(), batch.box[0], detected)
+
+
+def photograph(image: Tensor, box: Tensor, name: str = "photograph") -> FaceSample:
+    """A batch of one: a photograph without labels (landmarks and pose are NaN) and the box of its face.
+
+    Args:
+        image: ``(3, H, W)`` RGB in [0, 1]. box: ``(4,)`` x0, y0, x1, y1 around where the landmarks will be.
+    Raises:
+        ValueError: on a wrong shape or dtype, or a box that is empty or outside the photograph.
+    """
+    check_photograph(image)
+    _check_box(image, box)
+    points = markup(MARKUP).points
+    sample = FaceSample(
+        image=image,
+        landmarks=torch.full((points, 2), torch.nan),
+        visible=torch.ones(points, dtype=torch.bool),
+        box=box.float(),
+        pose=torch.full((3,), torch.nan),
+        parameters=torch.full((62,), torch.nan),
+        name=name,
+        markup=MARKUP,
+    )
+    return FaceSample.stack([sample])
+
+
+def landmarks_of_photograph(recipe: FanRecipe, model: nn.Module, image: Tensor, box: Tensor) -> Tensor:
+    """Landmarks ``(68, 2)`` in the photograph's pixels, heatmaps of the picture and of its mirror image added."""
+    (face,) = Predictor(Network(recipe, model)).faces(image, [box])
+    return face.landmarks
+
+
+def _run(folder: str | Path) -> tuple[object, nn.Module, Origin]:
+    recipe, model = trained(folder)
+    told = json.loads((Path(folder) / "run.json").read_text())
+    return recipe, model, Origin(told["recipe"], told["profile"], told.get("seed"))
+
+
+def _check_box(image: Tensor, box: Tensor) -> None:
+    if box.shape != (4,):
+        raise ValueError(f"box: expected (4,) x0, y0, x1, y1, got {tuple(box.shape)}")
+    x0, y0, x1, y1 = box.tolist()
+    told = f"{x0:g} {y0:g} {x1:g} {y1:g}"
+    if not bool(box.isfinite().all()) or x0 >= x1 or y0 >= y1:
+        raise ValueError(f"box: expected finite x0 < x1 and y0 < y1 in pixels, got {told}")
+    height, width = image.shape[1:]
+    if x0 > width - 1 or y0 > height - 1 or x1 < 0 or y1 < 0:
+        raise ValueError(f"box {told}: lies outside the photograph of {width} x {height} pixels")
