@@ -1,10 +1,11 @@
 """What the claims about FAN ask for, taken from the runs of its studies."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from facelab.ledger.results import Quantity, save_result
-from facelab.recipes.fan_studies import LOST, LOST_SIDE, NOISES, stacked
+from facelab.recipes.fan_studies import DECODER, LOST, LOST_SIDE, NOISES, stacked
 from facelab.recipes.fan_study_runs import Study
 
 _ONE, _FOUR, _WIDE, _FRONTAL = stacked(1), stacked(4), "FAN's crop", "frontal"
@@ -92,9 +93,8 @@ def _of(place: Place, bin_name: str) -> Place:
 
 def _gains(study: Study) -> list[list[float]]:
     """Of every seed: what each stack of the network of four adds to the AUC."""
-    areas = [study.values(_FOUR, f"stack {stack}, log-parabola", "auc") for stack in (1, 2, 3, 4)]
-    return [[later - earlier for earlier, later in zip(seed, seed[1:], strict=False)]
-            for seed in zip(*areas, strict=True)]  # fmt: skip
+    areas = [study.values(_FOUR, f"stack {stack}, {DECODER}", "auc") for stack in (1, 2, 3, 4)]
+    return [[later - earlier for earlier, later in pairwise(seed)] for seed in zip(*areas, strict=True)]
 
 
 def save_fan_experiments(study: Study, profile: str, seeds: Sequence[int], device: str) -> list[Path]:
