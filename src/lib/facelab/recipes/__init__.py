@@ -13,6 +13,7 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
     "fan-2d-to-3d": fan_lift.PROFILES,
     "fan-depth": fan_depth.PROFILES,
     "fan-released": fan.PROFILES_RELEASED,
+    "fan-photographs": fan.PROFILES_PHOTOGRAPHS,
 }
 
 
@@ -20,8 +21,8 @@ def get(name: str, profile: str = "quick") -> Any:
     """The recipe of a network at a profile.
 
     ``"fan"`` is 3D-FAN by the paper's schedule, ``"fan-2d"`` the same with the 2D rule of the jaw, ``"fan-released"``
-    3D-FAN by the schedule and the augmentation of the authors' training code, ``"fan-2d-to-3d"`` and ``"fan-depth"``
-    the networks that are given landmarks too.
+    3D-FAN by the schedule and the augmentation of the authors' training code, ``"fan-photographs"`` 3D-FAN with an
+    augmentation of ours, ``"fan-2d-to-3d"`` and ``"fan-depth"`` the networks that are given landmarks too.
 
     Raises:
         ValueError: if there is no such recipe or profile, with the nearest there is.
