@@ -213,7 +213,7 @@ def test_help_names_the_limits_of_the_detector() -> None:
 
 
 def test_missing_networks_say_what_to_do(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    advice = "give --run FOLDER, as made by: python -m facelab train fan --output FOLDER"
+    advice = "give --run FOLDER, as made by: python -m facelab train fan-photographs --output FOLDER"
     result = _run("predict", _PORTRAIT)
     assert result.exit_code == 2 and f"checkpoints/fan: no trained network there; {advice}" in result.output
     _write_run(book / "data" / "checkpoints" / "fan", "fan")

@@ -9,7 +9,7 @@ import facelab
 
 PACKAGE = Path(facelab.__file__).parent
 FLOORS = [
-    {"markups", "provenance"},
+    {"markups", "places", "provenance"},
     {"geometry"},
     {"metrics"},
     {"face3d", "losses"},

@@ -16,8 +16,8 @@ from sphinx.util.docutils import docutils_namespace
 
 from facelab.ledger import Quantity, save_result
 from facelab.ledger.audits import Audit, audits
-from facelab.ledger.places import data_folder
 from facelab.ledger.published import Cell, published
+from facelab.places import data_folder
 from tools.book.layout import ROOT
 from tools.sphinx.html_tables import Column, Row, table_html
 from tools.sphinx.published_html import audits_html, number, numbers_html, published_table_html

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from facelab.ledger import Quantity, save_result
-from facelab.ledger.places import data_folder
+from facelab.places import data_folder
 
 MEASURED: dict[str, Any] = {
     "id": "fan-poses",

@@ -23,8 +23,8 @@ from facelab.ledger.audits_arithmetic import (
     reaches,
     whole_faces,
 )
-from facelab.ledger.places import CHECKOUT, data_folder
 from facelab.ledger.published import PAPERS, Cell, published
+from facelab.places import CHECKOUT, data_folder
 
 ADDS_UP = {
     "two_stage-gain-gte": True,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from facelab.ledger.places import CHECKOUT
 from facelab.ledger.published import COLUMNS, PAPERS, Cell, published, read_table
+from facelab.places import CHECKOUT
 
 ROWS = {
     ("two_stage", "table-1"): 21,

@@ -100,7 +100,7 @@ def fan(
     ledger of claims asks for are written too.
     """
     from facelab.ledger.experiments_fan import save_fan_experiments
-    from facelab.ledger.places import data_folder
+    from facelab.places import data_folder
     from facelab.recipes.fan_studies import variants
     from facelab.recipes.fan_study_runs import run_all
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from facelab.predict import PredictedFace, Predictor
 
 _FORMATS = (".csv", ".json", ".pts", ".png")
-_POINTS, _DEPTH = "fan", "fan-depth"  # recipes, and folders of the networks that come with the book
 _Box = tuple[float, float, float, float]
 
 
@@ -52,7 +51,7 @@ def predict(
 
     _check(outputs, photograph)
     image = read_image(photograph)
-    predictor = Predictor.load(*_networks(run, depth))
+    predictor = Predictor.load(run, depth)
     faces = predictor.faces(image, [torch.tensor(box) for box in boxes] or None)
     if not faces:
         raise ValueError(
@@ -76,34 +75,6 @@ def _check(outputs: tuple[Path, ...], photograph: Path) -> None:
             raise ValueError(f"{output}: expected a name that ends in {', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}")
         if output.exists() and photograph.exists() and output.samefile(photograph):
             raise ValueError(f"{output}: is the photograph itself; name another file")
-
-
-def _networks(run: Path | None, depth: Path | None) -> tuple[Path, Path | None]:
-    """The folders of both networks: the book's own where none is named. Who brings a run can do without depths."""
-    points = run or _shipped(_POINTS, "--run")
-    if depth is not None:
-        return points, depth
-    try:
-        return points, _shipped(_DEPTH, "--depth")
-    except FileNotFoundError:
-        if run is None:
-            raise
-        return points, None
-
-
-def _shipped(recipe: str, option: str) -> Path:
-    """The folder of a network that comes with the book."""
-    from facelab.ledger.places import data_folder
-    from facelab.training.keeper import MODEL
-
-    advice = f"give {option} FOLDER, as made by: python -m facelab train {recipe} --output FOLDER"
-    try:
-        folder = data_folder() / "checkpoints" / recipe
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"{error}; or {advice}") from error
-    if not (folder / MODEL).is_file():
-        raise FileNotFoundError(f"{folder}: no trained network there; {advice}")
-    return folder
 
 
 def _writer(

@@ -2,10 +2,10 @@
 
 from facelab.ledger.audits import Audit, audits
 from facelab.ledger.claims import Claim, Control, Measurement, Predicate, Printed, claims
-from facelab.ledger.places import data_folder
 from facelab.ledger.published import PAPERS, Cell, published
 from facelab.ledger.results import Quantity, Result, results, save_result
 from facelab.ledger.verdicts import VERDICTS, Entry, Estimate, ledger, quote
+from facelab.places import data_folder
 
 __all__ = [
     "PAPERS",

@@ -20,9 +20,9 @@ from typing import Any
 
 import yaml
 
-from facelab.ledger.places import data_folder
 from facelab.ledger.published import PAPERS
 from facelab.ledger.results import UNITS
+from facelab.places import data_folder
 
 _ALWAYS = ("id", "paper", "place", "claim", "printed")
 _MEASURED = ("measured", "experiment", "quantity", "unit", "predicate", "tolerance", "because")

@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from functools import cache
 from pathlib import Path
 
-from facelab.ledger.places import data_folder
+from facelab.places import data_folder
 
 PAPERS = ("two_stage", "fan", "anisotropic", "tddfa", "cln")
 COLUMNS = ("paper", "table", "method", "data set", "subset", "metric", "normaliser", "value", "spread", "note")

@@ -18,7 +18,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-from facelab.ledger.places import data_folder
+from facelab.places import data_folder
 from facelab.provenance import provenance
 from facelab.recipes import PROFILES
 from facelab.training.replacing import replacing

@@ -11,11 +11,15 @@ from torch import Tensor, nn
 
 from facelab.data import FaceSample
 from facelab.markups import markup
+from facelab.places import data_folder
 from facelab.predict.detection import check_photograph, detect_faces, landmark_box_of_detection
 from facelab.recipes.fan import FanRecipe
 from facelab.recipes.runs import trained
+from facelab.training.keeper import MODEL
 
 MARKUP = "68"
+_POINTS, _DEPTH = "fan", "fan-depth"  # folders of the networks that come with the book
+_MADE_BY = {_POINTS: ("run", "fan-photographs"), _DEPTH: ("depth", "fan-depth")}  # option and recipe
 Recipe = TypeVar("Recipe", covariant=True)
 
 
@@ -78,21 +82,29 @@ class Predictor:
     mirror: bool = True
 
     @staticmethod
-    def load(run: str | Path, depth: str | Path | None = None) -> "Predictor":
-        """The networks of finished runs.
+    def load(run: str | Path | None = None, depth: str | Path | None = None) -> "Predictor":
+        """The networks of finished runs, or those that come with the book.
 
         Args:
-            run: folder of a run of ``fan``. depth: of a run of ``fan-depth``; none for x and y alone.
+            run: folder of a run that finds landmarks, as ``fan``; the book's if not given.
+            depth: of one that adds z, as ``fan-depth``; the book's if not given. Where the book is not at hand, a run
+                alone gives x and y alone.
         Raises:
             FileNotFoundError: if a folder holds no finished run. ValueError: if a file in it is damaged, or the run is
                 of a recipe that does something else.
         """
-        recipe, model, origin = _run(run)
+        there = _shipped(_POINTS) if run is None else Path(run)
+        recipe, model, origin = _run(there)
         if not isinstance(recipe, FanRecipe):
-            raise ValueError(f"{run}: expected a run that finds landmarks, as fan; got one of {origin.recipe}")
+            raise ValueError(f"{there}: expected a run that finds landmarks, as fan; got one of {origin.recipe}")
         points = Network[FanRecipe](recipe, model, origin)
         if depth is None:
-            return Predictor(points)
+            try:
+                depth = _shipped(_DEPTH)
+            except FileNotFoundError:
+                if run is None:
+                    raise
+                return Predictor(points)
         recipe, model, origin = _run(depth)
         if not isinstance(recipe, DepthRecipe):
             raise ValueError(f"{depth}: expected a run that finds depths, as fan-depth; got one of {origin.recipe}")
@@ -154,6 +166,19 @@ def landmarks_of_photograph(recipe: FanRecipe, model: nn.Module, image: Tensor, 
     """Landmarks ``(68, 2)`` in the photograph's pixels, heatmaps of the picture and of its mirror image added."""
     (face,) = Predictor(Network(recipe, model)).faces(image, [box])
     return face.landmarks
+
+
+def _shipped(name: str) -> Path:
+    """The folder of a network that comes with the book."""
+    option, recipe = _MADE_BY[name]
+    advice = f"give --{option} FOLDER, as made by: python -m facelab train {recipe} --output FOLDER"
+    try:
+        folder = data_folder() / "checkpoints" / name
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error}; or {advice}") from error
+    if not (folder / MODEL).is_file():
+        raise FileNotFoundError(f"{folder}: no trained network there; {advice}")
+    return folder
 
 
 def _run(folder: str | Path) -> tuple[object, nn.Module, Origin]:

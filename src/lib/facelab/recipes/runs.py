@@ -16,7 +16,7 @@ from facelab.training import load_weights
 from facelab.training.keeper import MODEL
 
 
-def trained(folder: str | Path) -> tuple[FanRecipe, nn.Module]:
+def trained(folder: str | Path) -> tuple[Any, nn.Module]:
     """The recipe of a finished run and its network, in evaluation mode.
 
     Raises:

@@ -16,7 +16,7 @@ def data_folder() -> Path:
         FileNotFoundError: neither has the folder.
     """
     named = os.environ.get(CHECKOUT)
-    checkout = Path(named) if named else Path(__file__).resolve().parents[4]
+    checkout = Path(named) if named else Path(__file__).resolve().parents[3]
     folder = checkout / "data"
     if not folder.is_dir():
         origin = f"{CHECKOUT} names {checkout}" if named else f"the package lies in {Path(__file__).parent}"
