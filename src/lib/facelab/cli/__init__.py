@@ -11,7 +11,7 @@ from facelab.cli.evaluating import evaluate
 from facelab.cli.faces import faces
 from facelab.cli.ledger import ledger
 from facelab.cli.predicting import predict
-from facelab.cli.training import recipes, train
+from facelab.cli.training import recipes, ship, train
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -19,7 +19,7 @@ def cli() -> None:
     """Face alignment in five papers: train, evaluate and use their networks; faces, data sets, measurements."""
 
 
-for _command in (train, evaluate, predict, recipes, data, faces, ledger, bench):
+for _command in (train, evaluate, predict, ship, recipes, data, faces, ledger, bench):
     cli.add_command(_command)
 
 

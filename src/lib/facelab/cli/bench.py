@@ -100,12 +100,10 @@ def fan(
     ledger of claims asks for are written too.
     """
     from facelab.ledger.experiments_fan import save_fan_experiments
-    from facelab.places import data_folder
     from facelab.recipes.fan_studies import variants
-    from facelab.recipes.fan_study_runs import run_all
+    from facelab.recipes.fan_study_runs import run_all, runs_folder
 
-    folder = output or data_folder() / "results" / profile / "fan-runs"
-    study = run_all(profile, range(seeds), folder, only, device, click.echo, weights)
+    study = run_all(profile, range(seeds), output or runs_folder(profile), only, device, click.echo, weights)
     missing = [name for name in variants(profile) if not any(run.variant == name for run in study.runs)]
     if output is None and not missing and study.seeds() == tuple(range(seeds)):
         for path in save_fan_experiments(study, profile, study.seeds(), study.runs[0].about["device"]):

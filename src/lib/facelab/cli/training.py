@@ -66,3 +66,14 @@ def recipes(name: str | None, profile: str) -> None:
             recipe = get(known, each)
             plan = recipe.training
             click.echo(f"  {each:6s} {recipe.faces:6d} faces, {plan.epochs:3d} epochs, batch {plan.batch}")
+
+
+@click.command()
+@click.argument("run", type=FOLDER)
+@click.argument("output", type=FOLDER)
+@one_line
+def ship(run: Path, output: Path) -> None:
+    """Write the network of folder RUN to folder OUTPUT with weights in half precision, and a card of it."""
+    from facelab.recipes.shipping import ship as write
+
+    click.echo(write(run, output))

@@ -40,10 +40,15 @@ Measured = dict[str, Summary]
 
 @dataclass(frozen=True)
 class Variant:
-    """A network to train, and the function that measures it once it is."""
+    """A network to train.
+
+    Attributes:
+        recipe: how. measure: from recipe and trained network to what is measured. what: sets it apart, in a few words.
+    """
 
     recipe: Any
     measure: Callable[[Any, nn.Module], Measured]
+    what: str
 
 
 def variants(profile: str) -> dict[str, Variant]:
@@ -55,22 +60,32 @@ def variants(profile: str) -> dict[str, Variant]:
     """
     base, wide = _BASES[profile], _WIDE[profile]
     lifted, depth = FanLiftRecipe(base), _depth(DEPTH_PROFILES[profile], base)
-    found: dict[str, Variant] = {stacked(n): Variant(replace(base, stacks=n), by_stack) for n in (4, 1, 2, 3)}
-    found["FAN's crop"] = Variant(wide, robustness)
-    found["bottleneck"] = Variant(replace(base, block="bottleneck"), whole)
-    found["hierarchical"] = Variant(replace(base, width=width_of_equals(base)), whole)
-    found["2D to 3D"] = Variant(lifted, lifting)
-    found["depth, guided"] = Variant(depth, depths)
-    found["depth, unguided"] = Variant(replace(depth, sees="picture"), depths)
-    found["frontal"] = Variant(replace(wide, yaw=(-30.0, 30.0)), whole)
-    found["last stack only"] = Variant(replace(base, stacks=2, supervision="last"), by_stack)
+    found = {
+        stacked(n): Variant(replace(base, stacks=n), by_stack, f"{n} of {base.width} channels") for n in (4, 1, 2, 3)
+    }
+    equal = replace(base, width=width_of_equals(base))
+    unguided = replace(depth, sees="picture")
+    found |= {
+        "FAN's crop": Variant(wide, robustness, "twice the box, augmented with inexact boxes"),
+        "bottleneck": Variant(replace(base, block="bottleneck"), whole, f"bottlenecks of {base.width} channels"),
+        "hierarchical": Variant(equal, whole, f"hierarchical blocks of {equal.width} channels"),
+        "2D to 3D": Variant(lifted, lifting, "sees the 2D landmarks too"),
+        "depth, guided": Variant(depth, depths, "picture and landmarks to depths"),
+        "depth, unguided": Variant(unguided, depths, "picture to depths"),
+        "frontal": Variant(replace(wide, yaw=(-30.0, 30.0)), whole, "as FAN's crop, trained on |yaw| up to 30°"),
+        "last stack only": Variant(
+            replace(base, stacks=2, supervision="last"), by_stack, "2 stacks, no loss on the first"
+        ),
+        "2D to 3D, another's": Variant(replace(lifted, guide="another"), lifting, "sees another face's 2D landmarks"),
+        "2D-FAN": Variant(replace(base, jaw="2d"), whole, "labels with the 2D rule of the jaw"),
+    }
     for sigma in SIGMAS[profile]:
         if sigma != base.sigma:
-            found[f"sigma {sigma}"] = Variant(replace(base, sigma=sigma), by_stack)
+            found[f"sigma {sigma}"] = Variant(replace(base, sigma=sigma), by_stack, "width of the target heatmaps")
     for noise in LABEL_NOISES:
-        found[f"label noise {noise}"] = Variant(replace(base, label_noise=noise), whole)
-    found["2D to 3D, another's"] = Variant(replace(lifted, guide="another"), lifting)
-    found["2D-FAN"] = Variant(replace(base, jaw="2d"), whole)
+        found[f"label noise {noise}"] = Variant(
+            replace(base, label_noise=noise), whole, f"training labels off by {noise:.0%} of the box"
+        )
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from facelab.places import data_folder
 from facelab.provenance import provenance
 from facelab.recipes.fan_studies import Measured, Variant, parameters, variants
 from facelab.training import describe, pick_device, save_weights
@@ -185,3 +186,18 @@ def read_study(folder: Path, profile: str) -> Study:
     """
     there = variants(profile)
     return Study(_checked(_read(path), there, path) for path in sorted(folder.glob("*.json")))
+
+
+def runs_folder(profile: str) -> Path:
+    """Where the book keeps the runs of a profile."""
+    return data_folder() / "results" / profile / "fan-runs"
+
+
+def recorded(profile: str) -> tuple[str, Study]:
+    """The runs of a profile, or those of the reference runs where a profile has none of its own.
+
+    Returns:
+        The profile of the runs, and the runs.
+    """
+    name = profile if runs_folder(profile).is_dir() else "cpu"
+    return name, read_study(runs_folder(name), name)

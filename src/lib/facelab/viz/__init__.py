@@ -21,6 +21,7 @@ from facelab.viz.portraits import portrait_camera, portraits, studio_light
 from facelab.viz.slides import Overlay, slides
 from facelab.viz.source import show_source
 from facelab.viz.style import ACCENT, BASELINE, NEUTRAL, ON_SKIN, PREDICTION, TRUTH, style
+from facelab.viz.tables import spread, table
 
 __all__ = [
     "ACCENT",
@@ -63,9 +64,11 @@ __all__ = [
     "show_image",
     "show_source",
     "slides",
+    "spread",
     "stack_explorer",
     "studio_light",
     "study_figure",
     "style",
     "sweep_figure",
+    "table",
 ]
