@@ -6,15 +6,19 @@ from facelab.models.fan_depth import FANDepth
 from facelab.models.inference import for_inference, for_training
 from facelab.models.landmark_regressor import LandmarkRegressor
 from facelab.models.mobilenet import MobileNetV1
+from facelab.models.two_stage import DepthRegression, PartDetection, PartRegression
 
 __all__ = [
     "FAN",
     "HPM",
     "Bottleneck",
+    "DepthRegression",
     "FANDepth",
     "Hourglass",
     "LandmarkRegressor",
     "MobileNetV1",
+    "PartDetection",
+    "PartRegression",
     "for_inference",
     "for_training",
 ]

@@ -5,7 +5,6 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from facelab.models.blocks import HPM, Bottleneck
 
@@ -31,10 +30,11 @@ class Hourglass(nn.Module):
         inner_is_last = depth == 1
         self.inner = block(channels, channels) if inner_is_last else Hourglass(depth - 1, channels, block, pool)
         self.up = block(channels, channels)
+        self.enlarge: nn.Module = nn.Upsample(scale_factor=2.0, mode="nearest")
 
     def forward(self, x: Tensor) -> Tensor:
         low = self.up(self.inner(self.down(self.pool(x))))
-        return self.keep(x) + F.interpolate(low, scale_factor=2.0, mode="nearest")
+        return self.keep(x) + self.enlarge(low)
 
 
 class Stack(nn.Module):
