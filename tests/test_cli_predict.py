@@ -145,7 +145,7 @@ def test_all_files_tell_of_the_same_points(shipped: Path, tmp_path: Path) -> Non
         "markup": "68",
         "network": {"recipe": "fan", **origin},
         "depth_network": {"recipe": "fan-depth", **origin},
-        "decoder": "log-parabola",
+        "decoder": "log-quadratic",
         "mirrored": True,
     }
     table = [[float(row[axis]) for axis in "xyz"] for row in _rows(files[0].read_text())]

@@ -78,7 +78,7 @@ class Predictor:
 
     points: Network[FanRecipe]
     depth: Network[DepthRecipe] | None = None
-    decoder: str = "log-parabola"
+    decoder: str = "log-quadratic"
     mirror: bool = True
 
     @staticmethod
