@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from facelab.markups import convert
+
 _TENSORS = ("image", "landmarks", "visible", "box", "pose", "parameters")
 
 
@@ -50,6 +52,16 @@ class FaceSample:
             )
         tensors = {field: torch.stack([getattr(s, field) for s in samples]) for field in _TENSORS}
         return FaceSample(**tensors, name=tuple(str(s.name) for s in samples), markup=samples[0].markup)
+
+    def converted(self, name: str) -> "FaceSample":
+        """The same with the landmarks of another mark-up, see :func:`facelab.markups.convert`; the box stays.
+
+        Raises:
+            ValueError: if there is no such conversion.
+        """
+        points = convert(self.landmarks, self.markup, name)
+        visible = convert(self.visible[..., None], self.markup, name)[..., 0]
+        return replace(self, landmarks=points, visible=visible, markup=name)
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "FaceSample":
         """The same on another device; the copy may go on while the program does, from pinned memory."""

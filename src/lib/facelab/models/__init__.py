@@ -6,7 +6,7 @@ from facelab.models.fan_depth import FANDepth
 from facelab.models.inference import for_inference, for_training
 from facelab.models.landmark_regressor import LandmarkRegressor
 from facelab.models.mobilenet import MobileNetV1
-from facelab.models.two_stage import DepthRegression, PartDetection, PartRegression
+from facelab.models.two_stage import DepthRegression, PartCascade, PartDetection, PartRegression
 
 __all__ = [
     "FAN",
@@ -17,6 +17,7 @@ __all__ = [
     "Hourglass",
     "LandmarkRegressor",
     "MobileNetV1",
+    "PartCascade",
     "PartDetection",
     "PartRegression",
     "for_inference",

@@ -114,6 +114,34 @@ class PartRegression(nn.Module):
         return heatmaps
 
 
+class PartCascade(nn.Module):
+    """Detection, then regression that sees what was detected.
+
+    Args:
+        detection, regression: for the same landmarks. frozen: the detection neither learns nor changes the running
+            means of its normalisation.
+    Shapes:
+        ``(B, 3, H, W)`` to logits and heatmaps, both ``(B, N, H, W)``.
+    Source: Bulat and Tzimiropoulos 2016 (3DFAW), figure 1.
+    """
+
+    def __init__(self, detection: PartDetection, regression: PartRegression, frozen: bool = False) -> None:
+        super().__init__()
+        self.detection, self.regression, self.frozen = detection, regression, frozen
+        detection.requires_grad_(not frozen)
+
+    def train(self, mode: bool = True) -> "PartCascade":
+        super().train(mode)
+        if self.frozen:
+            self.detection.eval()
+        return self
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        logits = self.detection(images)
+        heatmaps = self.regression(torch.cat([images, logits.sigmoid()], 1))
+        return logits, heatmaps
+
+
 class DepthRegression(nn.Module):
     """Gives the depth of each landmark from the picture and the heatmaps of where it is.
 
