@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from facelab.data.augmentation import PRESETS, Augmentation, preset
+from facelab.geometry import Affine
 
 FULL = replace(preset("strong"), occlusion=1.0, grey=0.5, shade=1.0, blur=1.0, motion=1.0, low_resolution=1.0, jpeg=1.0)
 
@@ -86,9 +87,75 @@ def test_geometry_keeps_to_its_ranges_and_fills_them() -> None:
     assert 0.099 < float(moved.abs().max()) <= 0.1 + 1e-5
 
 
+def _degrees(affine: Affine) -> Tensor:
+    linear = affine.matrix[:, :, :2]
+    return torch.rad2deg(torch.atan2(-linear[:, 0, 1], linear[:, 1, 1]))  # the second column knows no mirror
+
+
+@pytest.mark.parametrize("name", ["two_stage", "fan", "fan-2d-to-3d", "tddfa", "strong"])
+def test_uniform_numbers_are_five_of_the_generators_a_face(name: str) -> None:
+    """Whatever else may be drawn: seeds of uniform augmentation mean what they always meant."""
+    change, size, count = preset(name), 64, 500
+    generator, own = _generator(5), _generator(5)
+    affine, mirrored = change.geometry(size, count, generator)
+    draw = torch.rand(5, count, generator=own)
+    low, high = change.scale
+    expected = Affine.about(
+        torch.full((count, 2), (size - 1) / 2),
+        torch.pi * change.rotation / 180 * (2 * draw[0] - 1),
+        low + (high - low) * draw[1],
+        change.shift * size * (2 * draw[2:4].T - 1),
+        draw[4] < change.mirror,
+    )
+    torch.testing.assert_close(affine.matrix, expected.matrix, atol=3e-5, rtol=0)
+    assert torch.equal(mirrored, draw[4] < change.mirror)
+    assert torch.equal(generator.get_state(), own.get_state())
+
+
+def test_the_released_rotation_is_normal_and_often_none() -> None:
+    released = preset("fan-released")
+    angle = _degrees(released.geometry(256, 20_000, _generator())[0])
+    turned = angle[angle.abs() > 1e-4]
+    assert len(turned) / len(angle) == pytest.approx(0.4, abs=0.01)
+    assert float(turned.abs().max()) <= 60.001
+    at_the_end = (turned.abs() > 59.999).float().mean()
+    assert float(at_the_end) == pytest.approx(math.erfc(2 / math.sqrt(2)), abs=0.006)  # beyond two deviations
+    assert float((turned.abs() < 30).float().mean()) == pytest.approx(math.erf(1 / math.sqrt(2)), abs=0.015)
+    assert float(turned.mean()) == pytest.approx(0, abs=1)
+    unlimited = replace(released, rotation=179, upright=0.0)
+    assert float(_degrees(unlimited.geometry(256, 20_000, _generator())[0]).std()) == pytest.approx(30, rel=0.02)
+
+
+def test_the_released_scale_is_normal_and_cut_at_its_ends() -> None:
+    released = preset("fan-released")
+    scale = released.geometry(256, 20_000, _generator())[0].scale()
+    assert float(scale.min()) > 0.6999 and float(scale.max()) < 1.3001
+    for end in (0.7, 1.3):  # one deviation from the middle
+        share = ((scale - end).abs() < 1e-5).float().mean()
+        assert float(share) == pytest.approx(math.erfc(1 / math.sqrt(2)) / 2, abs=0.01)
+    unlimited = replace(released, scale=(0.01, 1.99)).geometry(256, 20_000, _generator())[0].scale()
+    assert float(unlimited.std()) == pytest.approx(0.3, rel=0.02) and float(unlimited.mean()) == pytest.approx(
+        1, abs=0.01
+    )
+
+
+def test_upright_is_independent_of_zoom_and_mirror() -> None:
+    """And draws after them: these are what they are without it."""
+    turning = Augmentation(rotation=40, scale=(0.8, 1.2), mirror=0.5)
+    (plain, mirrored), (often, same) = (
+        replace(turning, upright=share).geometry(64, 4000, _generator()) for share in (0.0, 0.5)
+    )
+    assert torch.equal(mirrored, same)
+    torch.testing.assert_close(often.scale(), plain.scale())
+    kept = _degrees(often).abs() > 1e-4
+    torch.testing.assert_close(often.matrix[kept], plain.matrix[kept])
+    assert float(kept[mirrored].float().mean()) == pytest.approx(0.5, abs=0.04)
+
+
 @pytest.mark.parametrize(
     ("name", "degrees", "scale", "mirror"),
     [("two_stage", 35, (0.85, 1.15), 0.5), ("fan", 50, (0.8, 1.2), 0.5), ("anisotropic", 30, (0.75, 1.25), 0.5),
+     ("fan-2d-to-3d", 70, (0.7, 1.3), 0.5), ("fan-released", 60, (0.7, 1.3), 0.5),
      ("tddfa", 3, (0.95, 1.05), 0.0), ("cln", 0, (1.0, 1.0), 0.0)],
 )  # fmt: skip
 def test_presets_are_the_papers(name: str, degrees: float, scale: tuple[float, float], mirror: float) -> None:
@@ -101,6 +168,10 @@ def test_what_else_is_on_record() -> None:
     assert fan.gain == (0.7, 1.3) and fan.occluders == ("cutout",) and fan.noise == fan.blur == fan.jpeg == 0
     assert video.shift * 120 == pytest.approx(5) and video.length[1] * 120 == pytest.approx(5)
     assert video.noise * 255 == pytest.approx(3)
+    assert replace(preset("fan-2d-to-3d"), rotation=50, scale=(0.8, 1.2)) == fan
+    released = preset("fan-released")
+    assert (released.rotation_deviation, released.scale_deviation, released.upright) == (30, 0.3, 0.6)
+    assert released.occlusion == 0 and released.gain == fan.gain
     strong = preset("strong")
     assert (strong.rotation, strong.shift, strong.occlusion, strong.gamma) == (30, 0.08, 0.4, 0.8)
     assert 1 / strong.scale[0] == pytest.approx(1.15) and 1 / strong.scale[1] == pytest.approx(0.9)
@@ -126,7 +197,8 @@ def test_a_bad_number_is_named(field: str) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [("mirror", 1.5), ("rotation", math.nan), ("noise", math.inf), ("scale", (0.0, 1.0)), ("scale", (1.0,)),
-     ("quality", (20, 101)), ("reduction", (0.5, 2)), ("occluders", ())],
+     ("quality", (20, 101)), ("rotation_deviation", 0.0), ("scale_deviation", math.inf), ("upright", 1.1),
+     ("reduction", (0.5, 2)), ("occluders", ())],
 )  # fmt: skip
 def test_bounds(field: str, value: object) -> None:
     with pytest.raises(ValueError, match=field):

@@ -1,5 +1,6 @@
 """Crops and augmentation: landmarks, pixels, pose and camera by one map, and the way back."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from facelab.data import (
     crop_window,
     decode_heatmaps,
     encode_heatmaps,
+    inexact_boxes,
     landmark_box,
     to_heatmap_pixels,
     to_picture_pixels,
@@ -198,6 +200,39 @@ def test_the_window_of_fans_training_code_fits_its_data(real_data: Path) -> None
         points = torch.from_numpy(scipy.io.loadmat(label)["pt2d"].T).float() - 1
         placed = Affine.crop(*crop_window(landmark_box(points)[None], "300w-lp"), 256).apply(points[None])
         assert float(placed.min()) > 0 and float(placed.max()) < 255
+
+
+def test_inexact_boxes_keep_to_their_ranges_and_fill_them() -> None:
+    box = torch.tensor([[10.0, 20.0, 50.0, 100.0]]).expand(4000, -1)  # 40 x 80 about (30, 60)
+    given = inexact_boxes(box, torch.Generator().manual_seed(0), shift=0.3, scale=0.2)
+    moved = (given[:, :2] + given[:, 2:]) / 2 - torch.tensor([30.0, 60.0])
+    for axis in moved.unbind(1):  # of the longer side along both axes
+        assert -24.01 <= float(axis.min()) < -23.5 and 23.5 < float(axis.max()) <= 24.01
+        assert float(axis.std()) == pytest.approx(48 / math.sqrt(12), rel=0.03)
+    width, height = (given[:, 2:] - given[:, :2]).unbind(1)
+    torch.testing.assert_close(height, 2 * width, atol=1e-3, rtol=0)
+    assert 0.799 <= float(width.min()) / 40 < 0.805 and 1.195 < float(width.max()) / 40 <= 1.201
+    correlation = torch.corrcoef(torch.stack([*moved.unbind(1), width]))
+    assert float((correlation - torch.eye(3)).abs().max()) < 0.06
+
+
+def test_exact_boxes_stay_and_each_noise_comes_alone() -> None:
+    box = torch.tensor([[10.0, 20.0, 50.0, 100.0], [1.0, 2.0, 3.0, 4.0]])
+    generator = torch.Generator().manual_seed(0)
+    torch.testing.assert_close(inexact_boxes(box, generator), box)
+    moved, zoomed = inexact_boxes(box, generator, shift=0.1), inexact_boxes(box, generator, scale=0.1)
+    extent = box[:, 2:] - box[:, :2]
+    torch.testing.assert_close(moved[:, 2:] - moved[:, :2], extent)
+    torch.testing.assert_close(zoomed[:, :2] + zoomed[:, 2:], box[:, :2] + box[:, 2:])
+    assert not torch.allclose(moved, box) and not torch.allclose(zoomed, box)
+    again = [inexact_boxes(box, torch.Generator().manual_seed(7), 0.2, 0.2) for _ in range(2)]
+    assert torch.equal(*again)
+
+
+@pytest.mark.parametrize(("shift", "scale"), [(-0.1, 0.0), (0.0, -0.1), (0.0, 1.0)])
+def test_inexact_boxes_are_still_boxes(shift: float, scale: float) -> None:
+    with pytest.raises(ValueError, match=f"expected shift >= 0 and 0 <= scale < 1, got {shift} and {scale}"):
+        inexact_boxes(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.Generator(), shift, scale)
 
 
 def test_bad_input_is_named() -> None:

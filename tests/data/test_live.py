@@ -23,6 +23,22 @@ def test_the_same_generator_draws_the_faces_of_the_cache(
         torch.testing.assert_close(getattr(drawn, name), getattr(stacked, name), atol=1e-4, rtol=0)
 
 
+def test_the_outline_comes_with_the_jaw_on_the_head(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever rule the labels have, both jaws are those that the cache knows."""
+    monkeypatch.setenv("FACELAB_CACHE", str(tmp_path_factory.getbasetemp() / "live"))
+    kept = SyntheticFaces(32, 48, seed=3)
+    (faces, outline), (same, again) = (
+        LiveFaces(32, 48, jaw=jaw).draw_with_outline(32, _generator(3, 0)) for jaw in ("3d", "2d")
+    )
+    assert outline.shape == (32, 17, 2) and torch.equal(outline, again)
+    assert torch.equal(faces.landmarks, same.landmarks) and torch.equal(faces.box, same.box)
+    torch.testing.assert_close(faces.landmarks, kept.landmarks, atol=1e-4, rtol=0)
+    torch.testing.assert_close(outline, kept.contours, atol=1e-4, rtol=0)
+    assert float((outline - faces.landmarks[:, :17, :2]).norm(dim=2).amax()) > 2  # pixels: a turned head's far cheek
+
+
 def test_batches_depend_on_the_generator_alone() -> None:
     live = LiveFaces(1000, 32, camera=None)
     assert isinstance(live, Endless) and len(live) == 1000

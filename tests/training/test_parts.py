@@ -41,6 +41,10 @@ def test_schedules() -> None:
     assert WarmupCosine(0.0, 0.0)(0.5) == pytest.approx(0.5) and Constant()(0.7) == 1.0
     step = Steps((15 / 40, 30 / 40))
     assert [step(epoch / 40) for epoch in (0, 14, 15, 29, 30, 39)] == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
+    several = Steps((0.5, 0.7, 0.9), (0.4, 0.5, 0.2))
+    rates = [several(share) for share in (0.0, 0.49, 0.5, 0.69, 0.7, 0.9, 1.0)]
+    assert rates == pytest.approx([1, 1, 0.4, 0.4, 0.2, 0.04, 0.04])
+    assert Steps(())(1.0) == 1.0
     down = Geometric(1e-2)
     assert [down(s) for s in (0.0, 0.5, 1.0)] == pytest.approx([1, 0.1, 0.01])
 
@@ -63,6 +67,7 @@ def test_optimisers_are_pytorchs_with_the_given_constants() -> None:
         (lambda: Optimizer("adagrad", 1.0), "optimizer: expected one of sgd, rmsprop, adam, adamw, got 'adagrad'"),
         (lambda: Optimizer("adam", 0.0), "learning_rate: expected a positive number, got 0.0"),
         (lambda: Optimizer("adam", 1.0, momentum=0.9), "momentum: expected none with adam, got 0.9"),
+        (lambda: Steps((0.5, 0.7), (0.1,)), "Steps factor: expected one number or 2, got 1"),
         (lambda: Training(0, 16, ADAM), "expected epochs of at least 1, got 0"),
         (lambda: Training(1, 16, ADAM, accumulate=0), "expected accumulate of at least 1, got 0"),
         (lambda: Training(1, 16, ADAM, workers=-1), "expected workers, save_every >= 0, got -1"),

@@ -142,6 +142,8 @@ class FanLiftRecipe:
 
     def _guided(self, images: Tensor, known: Tensor) -> Tensor:
         """Crops with one map a 2D landmark: those of the face itself, or of the face before it in the batch."""
+        if self.guide == "another" and len(images) < 2:
+            raise ValueError("guide 'another': expected a batch of at least two faces")
         maps = encode_heatmaps(known, self.fan.size, self.fan.size, self.guide_sigma)
         return torch.cat([images, maps if self.guide == "own" else maps.roll(1, 0)], 1)
 

@@ -21,6 +21,7 @@ from facelab.recipes.fan import FanRecipe
 from facelab.recipes.fan_depth import PROFILES as DEPTH_PROFILES
 from facelab.recipes.fan_depth import FanDepthRecipe
 from facelab.recipes.fan_lift import FanLiftRecipe
+from facelab.recipes.settings import nearest
 from facelab.training import Optimizer, Training, WarmupCosine
 
 THRESHOLD = 0.07  # of the AUC: FAN's
@@ -57,8 +58,11 @@ def variants(profile: str) -> dict[str, Variant]:
     ``"1 stack"`` ... ``"4 stacks"`` are those of the study of size. The other studies change one thing of the smallest
     of them, where the gpu profile changes the largest. ``"FAN's crop"`` is the network whose box, pose and resolution
     are disturbed: it sees as much around the face as the paper's.
+
+    Raises:
+        ValueError: for an unknown profile.
     """
-    base, wide = _BASES[profile], _WIDE[profile]
+    base, wide = nearest("profile", profile, _BASES), _WIDE[profile]
     lifted, depth = FanLiftRecipe(base), _depth(DEPTH_PROFILES[profile], base)
     found = {
         stacked(n): Variant(replace(base, stacks=n), by_stack, f"{n} of {base.width} channels") for n in (4, 1, 2, 3)

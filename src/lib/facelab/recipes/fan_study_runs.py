@@ -107,18 +107,20 @@ def run_all(
         raise ValueError(f"variant {unknown[0]!r}: expected one of {', '.join(there)}")
     for seed in seeds:
         for name in only or there:
-            path = folder / f"{_slug(name)}-{seed}.json"
+            path = folder / f"{_stem(name, seed)}.json"
             if path.exists():
                 _checked(_read(path), there, path)
                 continue
             run = _run(name, there[name], seed, device, weights)
             _write(run, path)
             say(f"{name}, seed {seed}: {_headline(run)}, {run.seconds:.0f} s")
-    return read_study(folder, profile)
+    return Study(run for run in read_study(folder, profile).runs if run.seed in seeds)
 
 
-def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-")
+def _stem(name: str, seed: int) -> str:
+    """Of the files of a run."""
+    words = re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-")
+    return f"{words}-{seed}"
 
 
 def _headline(run: Run) -> str:
@@ -137,7 +139,7 @@ def _run(name: str, variant: Variant, seed: int, device: str, weights: Path | No
     seconds = time.perf_counter() - started
     if weights is not None:
         weights.mkdir(parents=True, exist_ok=True)
-        save_weights(model, weights / f"{_slug(name)}-{seed}.safetensors")
+        save_weights(model, weights / f"{_stem(name, seed)}.safetensors")
     measured = variant.measure(variant.recipe, model)
     return Run(
         variant=name,
@@ -163,16 +165,23 @@ def _write(run: Run, path: Path) -> None:
 
 def _read(path: Path) -> Run:
     try:
-        return Run(**json.loads(path.read_text()))
+        run = Run(**json.loads(path.read_text()))
+        if not isinstance(run.measured, dict) or "plain" not in run.measured:
+            raise ValueError("no measurement 'plain' in it")
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: expected a run of FAN's studies: {error}; move it away to train anew") from error
+    return run
 
 
 def _checked(run: Run, there: Mapping[str, Variant], path: Path) -> Run:
     """
     Raises:
-        ValueError: if the run is of a recipe that is no longer the variant's.
+        ValueError: if the run is of a recipe that is no longer the variant's, or of another name than its file.
     """
+    if path.stem != _stem(run.variant, run.seed):
+        raise ValueError(
+            f"{path}: holds {run.variant!r}, seed {run.seed}; expected {_stem(run.variant, run.seed)}.json"
+        )
     if run.variant not in there or _told(there[run.variant]) != run.recipe:
         raise ValueError(f"{path}: is of another recipe than {run.variant!r} is now; move it away to train anew")
     return run

@@ -1,0 +1,195 @@
+"""The runs of FAN's studies: trained once, refused when they are of something else, read in order."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from facelab.recipes import PROFILES, fan_study_runs
+from facelab.recipes.fan_studies import Variant, parameters, variants
+from facelab.recipes.fan_study_runs import Run, Study, read_study, recorded, run_all, runs_folder
+from facelab.training import describe, load_weights
+
+ONLY = ("1 stack", "depth, unguided")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def _cached(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACELAB_CACHE", str(cache))
+
+
+@dataclass(frozen=True)
+class _Trained:
+    folder: Path
+    weights: Path
+    study: Study
+    said: list[str]
+
+
+@pytest.fixture(scope="module")
+def trained(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> _Trained:
+    """Two variants with two seeds."""
+    folder, said = tmp_path_factory.mktemp("runs"), list[str]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FACELAB_CACHE", str(cache))
+        study = run_all("smoke", (1, 0), folder / "runs", ONLY, "cpu", said.append, folder / "weights")
+    return _Trained(folder / "runs", folder / "weights", study, said)
+
+
+def _copied(trained: _Trained, folder: Path) -> Path:
+    for path in trained.folder.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+def test_each_run_is_a_file_with_its_provenance(trained: _Trained) -> None:
+    names = [f"{slug}-{seed}" for slug in ("1-stack", "depth-unguided") for seed in (0, 1)]
+    assert sorted(path.name for path in trained.folder.iterdir()) == [f"{name}.json" for name in names]
+    there = variants("smoke")
+    for run in trained.study.runs:
+        assert run.recipe == json.loads(json.dumps(describe(there[run.variant].recipe)))
+        assert run.parameters == parameters(there[run.variant].recipe.model()) and run.seconds > 0
+        assert run.about["device"] == "cpu" and {"commit", "time", "processor", "versions"} <= run.about.keys()
+    assert [(run.variant, run.seed) for run in trained.study.runs] == [(name, seed) for name in ONLY for seed in (0, 1)]
+    assert len(trained.said) == 4 and trained.said[0].startswith("1 stack, seed 1: nme ")
+    assert trained.said[3].startswith("depth, unguided, seed 0: gte ")
+
+
+def test_weights_are_kept_where_they_are_asked_for_and_give_the_numbers_again(trained: _Trained) -> None:
+    assert len(list(trained.weights.iterdir())) == 4
+    variant = variants("smoke")["1 stack"]
+    model = variant.recipe.model()
+    load_weights(model, trained.weights / "1-stack-1.safetensors")
+    measured = variant.measure(variant.recipe, model.eval())
+    assert measured["plain"]["nme"] == pytest.approx(trained.study.values("1 stack", "plain", "nme")[1], abs=1e-5)
+
+
+def test_what_is_there_is_not_trained_again(trained: _Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {path: path.stat().st_mtime_ns for path in trained.folder.iterdir()}
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(fan_study_runs, "_run", refuse)
+    said: list[str] = []
+    study = run_all("smoke", (0, 1), trained.folder, ONLY, "cpu", said.append)
+    assert study.runs == trained.study.runs == read_study(trained.folder, "smoke").runs and not said
+    assert {path: path.stat().st_mtime_ns for path in trained.folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("content", ["", '{"variant": "1 st', "{}", "[1]", "null"])
+def test_a_damaged_file_is_refused_by_name(trained: _Trained, tmp_path: Path, content: str) -> None:
+    folder = _copied(trained, tmp_path)
+    (folder / "1-stack-0.json").write_text(content)
+    message = "1-stack-0.json: expected a run of FAN's studies: .*; move it away to train anew"
+    with pytest.raises(ValueError, match=message):
+        read_study(folder, "smoke")
+    with pytest.raises(ValueError, match=message):
+        run_all("smoke", (0, 1), folder, ONLY, "cpu")
+
+
+def test_a_run_of_another_recipe_is_refused_by_name(trained: _Trained, tmp_path: Path) -> None:
+    folder = _copied(trained, tmp_path)
+    path = folder / "depth-unguided-1.json"
+    told = json.loads(path.read_text())
+    told["recipe"]["training"]["epochs"] += 1
+    path.write_text(json.dumps(told))
+    message = "depth-unguided-1.json: is of another recipe than 'depth, unguided' is now; move it away to train anew"
+    with pytest.raises(ValueError, match=message):
+        read_study(folder, "smoke")
+    with pytest.raises(ValueError, match=message):
+        run_all("smoke", (0, 1), folder, ONLY, "cpu")
+    path.write_text(json.dumps(told | {"variant": "5 stacks"}))
+    with pytest.raises(ValueError, match="another recipe than '5 stacks' is now"):
+        read_study(folder, "smoke")
+    path.unlink()
+    with pytest.raises(ValueError, match="1-stack-0.json: is of another recipe than '1 stack' is now"):
+        read_study(folder, "cpu")
+
+
+def test_an_unknown_variant_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="variant '5 stacks': expected one of 4 stacks, 1 stack, "):
+        run_all("smoke", (0,), tmp_path / "runs", ("1 stack", "5 stacks"), "cpu")
+    assert not (tmp_path / "runs").exists()
+
+
+@dataclass(frozen=True)
+class _Instant:
+    """A recipe that needs no time."""
+
+    def training_set(self, seed: int) -> None: ...
+
+    def train(self, seed: int, device: torch.device) -> tuple[nn.Module, list[Any]]:
+        return nn.Linear(seed + 1, 1), []
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_variant_has_a_file_of_its_own(profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    instant = {
+        name: Variant(_Instant(), lambda recipe, model: {"plain": {"nme": parameters(model) / 100}}, name)
+        for name in variants(profile)
+    }
+    monkeypatch.setattr(fan_study_runs, "variants", lambda _: instant)
+    said: list[str] = []
+    study = run_all(profile, range(2), tmp_path, device="cpu", say=said.append)
+    assert len(list(tmp_path.iterdir())) == 2 * len(instant) == len(study.runs) == len(said)
+    assert all(study.values(name, "plain", "nme") == (0.02, 0.03) for name in instant)
+
+
+# ----------------------------------------------------------------------------------------------------------- Study
+
+
+def _run(variant: str, seed: int, nme: float) -> Run:
+    return Run(variant, seed, 1.0, 2, {}, {}, {"plain": {"nme": nme}, "mirrored": {"nme": nme / 2}})
+
+
+STUDY = Study([_run("b", 2, 0.3), _run("a", 1, 0.2), _run("b", 10, 0.4), _run("b", 1, 0.1)])
+
+
+def test_values_stand_in_the_order_of_the_seeds() -> None:
+    assert STUDY.values("b", "plain", "nme") == (0.1, 0.3, 0.4)
+    assert STUDY.values("b", "mirrored", "nme") == (0.05, 0.15, 0.2)
+    assert [run.seed for run in STUDY.of("b")] == [1, 2, 10] and [run.variant for run in STUDY.runs] == list("abbb")
+    assert STUDY.seeds() == (1,) and Study([]).seeds() == ()
+    assert Study([_run("a", 3, 0.1), _run("a", 0, 0.1)]).seeds() == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        (("c", "plain", "nme"), "variant 'c': expected one of a, b"),
+        (("b", "turned", "nme"), "measurement 'turned': expected one of plain, mirrored"),
+        (("b", "plain", "auc"), "number 'auc': expected one of nme"),
+    ],
+)
+def test_what_is_not_there_is_told_with_what_is(place: tuple[str, str, str], message: str) -> None:
+    with pytest.raises(KeyError) as told:
+        STUDY.values(*place)
+    assert told.value.args == (message,)
+
+
+def test_runs_of_a_profile_or_those_of_the_reference(
+    trained: _Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACELAB_BOOK", str(tmp_path))
+    (tmp_path / "data").mkdir()
+    assert runs_folder("smoke") == tmp_path / "data" / "results" / "smoke" / "fan-runs"
+    runs_folder("cpu").mkdir(parents=True)
+    cpu = json.loads(json.dumps(describe(variants("cpu")["1 stack"].recipe)))
+    reference = replace(trained.study.runs[0], recipe=cpu)
+    (runs_folder("cpu") / "1-stack-0.json").write_text(json.dumps(asdict(reference)))
+    name, study = recorded("smoke")
+    assert name == "cpu" and study.runs == (reference,)
+    runs_folder("smoke").mkdir(parents=True)
+    _copied(trained, runs_folder("smoke"))
+    name, study = recorded("smoke")
+    assert name == "smoke" and study.runs == trained.study.runs
