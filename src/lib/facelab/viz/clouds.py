@@ -70,7 +70,7 @@ def landmark_views(
     """
     clouds = _checked(points, target, scheme)
     centre = clouds[-1].mean(0)
-    reach = _MARGIN * max(float((cloud - centre).abs().max()) for cloud in clouds)
+    reach = _MARGIN * max(_radius(cloud - centre) for cloud in clouds)
     looks = list(zip(clouds, (PREDICTION, TRUTH), strict=False))[::-1]  # the prediction lies on top
     with style():
         count = len(_VIEWS) + (image is not None)
@@ -110,6 +110,11 @@ def _curves(cloud: Tensor, scheme: str, colour: str, group: str) -> go.Scatter3d
     return go.Scatter3d(
         x=x, y=y, z=z, mode="lines", line=line, hoverinfo="skip", showlegend=False, legendgroup=group
     )  # fmt: skip
+
+
+def _radius(cloud: Tensor) -> float:
+    """How far points ``(L, 3)`` reach up, down or, however they are turned, to the sides."""
+    return float(torch.maximum(cloud[:, [0, 2]].norm(dim=1), cloud[:, 1].abs()).max())
 
 
 def _turned(cloud: Tensor, degrees: float) -> Tensor:
