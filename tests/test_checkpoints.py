@@ -12,7 +12,7 @@ from facelab import recipes
 from facelab.data import read_image
 from facelab.markups import markup
 from facelab.places import data_folder
-from facelab.predict import PredictedFace, Predictor
+from facelab.predict import PredictedFace, Predictor, landmark_box_of_detection
 from facelab.recipes.fan import FanRecipe
 from facelab.recipes.fan_depth import FanDepthRecipe
 from facelab.training import describe
@@ -82,6 +82,17 @@ def test_a_portrait_has_one_face_with_landmarks_in_their_order(face: PredictedFa
     assert x[48] < x[51] < x[54] and x[31] < x[33] < x[35] and x[17] < x[26]
     assert y[27] < y[28] < y[29] < y[30] < y[57] < y[8]
     assert float(x[45] - x[36]) > 50  # pixels of a picture of 512 x 600: a face, not a point
+
+
+def test_what_is_no_face_is_left_out(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A detector that calls a piece of sky and a uniform faces is not believed; a box that is given is."""
+    portrait = read_image(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
+    squares = torch.tensor([[150.0, 400, 350, 600], [155, 105, 377, 327], [400, 120, 500, 220]])
+    monkeypatch.setattr("facelab.predict.predictor.detect_faces", lambda image: squares)
+    (found,) = predictor.faces(portrait)
+    assert torch.equal(found.box, landmark_box_of_detection(squares[1])) and found.peak > 0.7
+    given = predictor.faces(portrait, [landmark_box_of_detection(square) for square in squares])
+    assert len(given) == 3 and given[0].peak < 0.5 and given[2].peak < 0.5
 
 
 PARTS = {"brows": range(17, 27), "eyes": range(36, 48), "nose": range(31, 36), "mouth": range(48, 68), "chin": (8,)}

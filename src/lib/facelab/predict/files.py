@@ -47,7 +47,13 @@ def to_json(faces: Sequence[PredictedFace], predictor: Predictor, image: Tensor,
         "mirrored": predictor.mirror,
     }
     lines = [
-        {"box": _rounded(face.box), "detected": face.detected, "landmarks": _rounded(face.landmarks)} for face in faces
+        {
+            "box": _rounded(face.box),
+            "detected": face.detected,
+            "peak": round(face.peak, 3),
+            "landmarks": _rounded(face.landmarks),
+        }
+        for face in faces
     ]
     head = "".join(f" {json.dumps(key)}: {json.dumps(value)},\n" for key, value in told.items())
     rows = ",\n".join(f"  {json.dumps(line, allow_nan=False)}" for line in lines)  # a face a line
