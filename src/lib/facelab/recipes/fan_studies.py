@@ -76,7 +76,7 @@ def variants(profile: str) -> dict[str, Variant]:
         "2D to 3D": Variant(lifted, lifting, "sees the 2D landmarks too"),
         "depth, guided": Variant(depth, depths, "picture and landmarks to depths"),
         "depth, unguided": Variant(unguided, depths, "picture to depths"),
-        "frontal": Variant(replace(wide, yaw=(-30.0, 30.0)), whole, "as FAN's crop, trained on |yaw| up to 30°"),
+        "frontal": Variant(replace(wide, yaw=(-30.0, 30.0)), whole, "as FAN's crop, trained on yaw of at most 30°"),
         "last stack only": Variant(
             replace(base, stacks=2, supervision="last"), by_stack, "2 stacks, no loss on the first"
         ),

@@ -16,7 +16,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Markdown:
         if len(row) != len(columns):
             raise ValueError(f"table: expected {len(columns)} cells a row, got {len(row)}: {list(row)}")
     lines = [columns, [":--", *("--:" for _ in columns[1:])], *rows]
-    return Markdown("\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines))
+    written = [[str(cell).replace("|", r"\|") for cell in line] for line in lines]
+    return Markdown("\n".join(f"| {' | '.join(line)} |" for line in written))
 
 
 def spread(values: Sequence[float] | Tensor, factor: float = 100.0, digits: int = 2) -> str:
