@@ -55,7 +55,8 @@ def test_the_command_ends_with_one_message(arguments: list[str], message: str) -
 
 def test_selection_by_folder_and_by_page() -> None:
     assert select("") == notebooks()
-    assert [short_name(page) for page in select("papers/fan")] == ["papers/fan/method"]
+    chosen = [short_name(page) for page in select("papers/fan")]
+    assert chosen == ["papers/fan/method", "papers/fan/ls3d-w", "papers/fan/experiments"]
     assert select("papers/fan/method") == select("book/papers/fan/method.ipynb")
 
 

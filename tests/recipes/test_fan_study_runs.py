@@ -109,9 +109,12 @@ def test_a_run_of_another_recipe_is_refused_by_name(trained: _Trained, tmp_path:
     with pytest.raises(ValueError, match=message):
         run_all("smoke", (0, 1), folder, ONLY, "cpu")
     path.write_text(json.dumps(told | {"variant": "5 stacks"}))
+    with pytest.raises(ValueError, match="holds '5 stacks', seed 1; expected 5-stacks-1.json"):
+        read_study(folder, "smoke")
+    path.rename(renamed := folder / "5-stacks-1.json")
     with pytest.raises(ValueError, match="another recipe than '5 stacks' is now"):
         read_study(folder, "smoke")
-    path.unlink()
+    renamed.unlink()
     with pytest.raises(ValueError, match="1-stack-0.json: is of another recipe than '1 stack' is now"):
         read_study(folder, "cpu")
 
