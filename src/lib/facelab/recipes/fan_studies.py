@@ -65,7 +65,8 @@ def variants(profile: str) -> dict[str, Variant]:
     base, wide = nearest("profile", profile, _BASES), _WIDE[profile]
     lifted, depth = FanLiftRecipe(base), _depth(DEPTH_PROFILES[profile], base)
     found = {
-        stacked(n): Variant(replace(base, stacks=n), by_stack, f"blocks of {base.width} channels") for n in (4, 1, 2, 3)
+        stacked(n): Variant(replace(base, stacks=n), by_stack, f"{stacked(n)} of {base.width} channels")
+        for n in (4, 1, 2, 3)
     }
     equal = replace(base, width=width_of_equals(base))
     unguided = replace(depth, sees="picture")
