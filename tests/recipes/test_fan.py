@@ -20,7 +20,7 @@ from facelab.data import (
 from facelab.data.augmentation import preset
 from facelab.losses import stacked_heatmap_l2
 from facelab.metrics import nme
-from facelab.recipes.fan import PROFILES_RELEASED, FanRecipe, mean_shape, mirrored_back
+from facelab.recipes.fan import PROFILES_RELEASED, FanRecipe, mean_shape, mirrored_back, points_of
 from facelab.training import describe
 from facelab.training.describe import flat
 
@@ -110,9 +110,12 @@ def test_landmarks_of_every_stack(mirror: bool) -> None:
     recipe, batch = recipes.get("fan", "quick"), _six()
     network = _stacks(recipe, batch)
     with torch.inference_mode():
-        first, second = recipe.landmarks_by_stack(network, batch, mirror=mirror)
-        assert torch.equal(recipe.landmarks(network, batch, mirror=mirror), second)
         maps, crop = recipe.heatmaps_by_stack(network, batch)
+        added = 1 + mirror  # what is mirrored twice is as before, so that the mirrored picture adds the same again
+        first, second = (points_of(added * stack, crop, "log-parabola") for stack in maps)
+        points, peaks = recipe.landmarks_with_peaks(network, batch, mirror=mirror)
+        assert torch.equal(points, second) and torch.equal(recipe.landmarks(network, batch, mirror=mirror), second)
+    assert torch.equal(peaks, network.maps[1].amax((2, 3)))  # of the picture alone
     torch.testing.assert_close(second, batch.landmarks[..., :2], atol=0.05, rtol=0)
     inside = second[..., 0] < second[..., 0].amax(1, keepdim=True) - 3  # else two pixels on may be outside of the crop
     torch.testing.assert_close(
@@ -127,7 +130,7 @@ def test_reduced_pictures_have_less_detail_and_the_same_light() -> None:
     network = _stacks(recipe, batch)
     with torch.inference_mode():
         for reduction in (1.0, 2.0, 8.0):
-            recipe.landmarks_by_stack(network, batch, reduction=reduction)
+            recipe.heatmaps_by_stack(network, batch, reduction)
     whole, half, eighth = network.seen
     assert torch.equal(whole, network.upright) and half.shape == whole.shape
     detail = [float((images[..., 1:] - images[..., :-1]).abs().mean()) for images in (whole, half, eighth)]

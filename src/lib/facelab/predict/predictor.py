@@ -138,14 +138,13 @@ class Predictor:
     def _face(self, image: Tensor, box: Tensor, detected: bool) -> PredictedFace:
         batch = photograph(image, box)  # one at a time: each in a batch would hold its own copy of the photograph
         with torch.inference_mode():
-            points = self.points.recipe.landmarks(
+            points, peaks = self.points.recipe.landmarks_with_peaks(
                 self.points.model.eval(), batch, decoder=self.decoder, mirror=self.mirror
             )
             if self.depth is not None:
                 depths = self.depth.recipe.depths(self.depth.model.eval(), batch, points)
                 points = torch.cat([points, depths[..., None].to(points)], 2)
-            heatmaps, _ = self.points.recipe.heatmaps(self.points.model, batch)
-        return PredictedFace(points[0].clone(), batch.box[0], detected, float(heatmaps.amax((2, 3)).mean()))
+        return PredictedFace(points[0].clone(), batch.box[0], detected, float(peaks.mean()))
 
 
 def photograph(image: Tensor, box: Tensor, name: str = "photograph") -> FaceSample:

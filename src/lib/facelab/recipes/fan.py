@@ -165,13 +165,20 @@ class FanRecipe:
 
     def heatmaps(self, model: nn.Module, batch: FaceSample) -> tuple[Tensor, Crop]:
         """The last stack's heatmaps ``(B, L, size / 4, size / 4)`` of a batch, and the crops they were made from."""
-        maps, crop = self.heatmaps_by_stack(model, batch)
-        return maps[-1], crop
-
-    def heatmaps_by_stack(self, model: nn.Module, batch: FaceSample) -> tuple[Tensor, Crop]:
-        """The heatmaps of every stack ``(stacks, B, L, size / 4, size / 4)`` of a batch, and the crops behind them."""
         crop = crop_faces(batch, self.size, self.crop)
-        return all_stacks(model, crop.image).float().cpu(), crop
+        return all_stacks(model, crop.image)[-1].float().cpu(), crop
+
+    def heatmaps_by_stack(self, model: nn.Module, batch: FaceSample, reduction: float = 1.0) -> tuple[Tensor, Crop]:
+        """The heatmaps of every stack ``(stacks, B, L, size / 4, size / 4)`` of a batch, and the crops behind them.
+
+        Args:
+            reduction: factor by which the crop is made smaller, and then larger again, before the network sees it.
+        """
+        crop = crop_faces(batch, self.size, self.crop)
+        images = crop.image
+        if reduction != 1:
+            images = lower_resolution(images, torch.full((len(images),), float(reduction)))
+        return torch.stack(all_stacks(model, images)).float().cpu(), crop
 
     def landmarks(
         self, model: nn.Module, batch: FaceSample, decoder: str = "log-parabola", mirror: bool = False
@@ -183,29 +190,18 @@ class FanRecipe:
             decoder: see :func:`facelab.data.decode_heatmaps`.
             mirror: add the heatmaps of the mirrored picture, mirrored back, before decoding (FAN's test-time rule).
         """
-        return self.landmarks_by_stack(model, batch, decoder, mirror)[-1]
+        return self.landmarks_with_peaks(model, batch, decoder, mirror)[0]
 
-    def landmarks_by_stack(
-        self,
-        model: nn.Module,
-        batch: FaceSample,
-        decoder: str = "log-parabola",
-        mirror: bool = False,
-        reduction: float = 1.0,
-    ) -> Tensor:
-        """``(stacks, B, L, 2)``: as :meth:`landmarks`, read from the heatmaps of every stack.
-
-        Args:
-            reduction: factor by which the crop is made smaller, and then larger again, before the network sees it.
-        """
+    def landmarks_with_peaks(
+        self, model: nn.Module, batch: FaceSample, decoder: str = "log-parabola", mirror: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """As :meth:`landmarks`, and the height ``(B, L)`` of each peak in the heatmaps of the picture itself."""
         crop = crop_faces(batch, self.size, self.crop)
-        images = crop.image
-        if reduction != 1:
-            images = lower_resolution(images, torch.full((len(images),), float(reduction)))
-        heatmaps = all_stacks(model, images)
+        heatmaps = all_stacks(model, crop.image)[-1]
+        peaks = heatmaps.amax((2, 3)).float().cpu()
         if mirror:
-            heatmaps = heatmaps + mirrored_back(all_stacks(model, images.flip(3)), batch.markup)
-        return points_of(heatmaps, crop, decoder)
+            heatmaps = heatmaps + mirrored_back(all_stacks(model, crop.image.flip(3))[-1], batch.markup)
+        return points_of(heatmaps, crop, decoder), peaks
 
     def evaluate(self, model: nn.Module, faces: Dataset[FaceSample], **options: object) -> tuple[Tensor, Tensor]:
         """Landmarks ``(N, L, 2)`` of a whole set in its pictures' pixels, and the error ``(N,)`` of each face.
@@ -250,10 +246,10 @@ def mean_shape(recipe: FanRecipe, training: Tensor, boxes: Tensor) -> Tensor:
     return placed.apply(mean.expand(len(boxes), -1, -1))
 
 
-def all_stacks(model: nn.Module, images: Tensor) -> Tensor:
-    """The heatmaps of every stack ``(stacks, B, L, h, w)``, on the network's device."""
+def all_stacks(model: nn.Module, images: Tensor) -> list[Tensor]:
+    """The heatmaps of every stack, on the network's device; pictures go there in the layout that is fastest."""
     device = next(model.parameters()).device
-    return torch.stack(model(images.to(device).contiguous(memory_format=torch.channels_last)))
+    return model(images.to(device).contiguous(memory_format=torch.channels_last))
 
 
 def mirrored_back(heatmaps: Tensor, scheme: str) -> Tensor:
@@ -263,10 +259,9 @@ def mirrored_back(heatmaps: Tensor, scheme: str) -> Tensor:
 
 
 def points_of(heatmaps: Tensor, crop: Crop, decoder: str) -> Tensor:
-    """Landmarks ``(stacks, B, L, 2)`` in the pixels of the pictures from heatmaps ``(stacks, B, L, h, w)`` of crops."""
-    points = decode_heatmaps(heatmaps.flatten(0, 1), decoder).cpu().unflatten(0, heatmaps.shape[:2])
-    back = crop.affine.inverse()
-    return torch.stack([back.apply(to_picture_pixels(stack, _STRIDE)) for stack in points])
+    """Landmarks ``(B, L, 2)`` in the pixels of the pictures, from heatmaps ``(B, L, h, w)`` of their crops."""
+    points = to_picture_pixels(decode_heatmaps(heatmaps, decoder), _STRIDE).cpu()
+    return crop.affine.inverse().apply(points)
 
 
 def _adamw(epochs: int) -> Training:

@@ -104,12 +104,12 @@ class FanLiftRecipe:
         """
         crop = crop_faces(batch, self.fan.size, self.fan.crop)
         seen = self._guided(crop.image, crop.affine.apply(known))
-        heatmaps = all_stacks(model, seen)[-1:]
+        heatmaps = all_stacks(model, seen)[-1]
         if mirror:
             partner = torch.tensor(markup(batch.markup).mirror)
             turned = torch.cat([seen[:, :3], seen[:, 3:][:, partner]], 1).flip(3)
-            heatmaps = heatmaps + mirrored_back(all_stacks(model, turned)[-1:], batch.markup)
-        return points_of(heatmaps, crop, decoder)[0]
+            heatmaps = heatmaps + mirrored_back(all_stacks(model, turned)[-1], batch.markup)
+        return points_of(heatmaps, crop, decoder)
 
     def evaluate(
         self, model: nn.Module, faces: SyntheticFaces, known: Tensor | None = None, **options: object

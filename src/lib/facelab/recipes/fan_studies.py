@@ -4,7 +4,7 @@ A study compares *variants*. A variant is trained with several seeds; what is me
 numbers, so that a run is trained once and read often.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,12 +12,19 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from facelab.data import DECODERS, Augmentation, FaceSample, SyntheticFaces, inexact_boxes, shaken_landmarks
+from facelab.data import (
+    DECODERS,
+    Augmentation,
+    FaceSample,
+    SyntheticFaces,
+    inexact_boxes,
+    shaken_landmarks,
+)
 from facelab.metrics import auc, nme
 from facelab.metrics.pose import BINS, binned
 from facelab.models import FAN
 from facelab.recipes.fan import PROFILES as FAN_PROFILES
-from facelab.recipes.fan import FanRecipe
+from facelab.recipes.fan import FanRecipe, points_of
 from facelab.recipes.fan_depth import PROFILES as DEPTH_PROFILES
 from facelab.recipes.fan_depth import FanDepthRecipe
 from facelab.recipes.fan_lift import FanLiftRecipe
@@ -34,7 +41,6 @@ LOST_SIDE = 6
 _WHOLE = 125
 LABEL_NOISES = (0.02, 0.05)
 
-AnyRecipe = FanRecipe | FanLiftRecipe | FanDepthRecipe
 Summary = dict[str, float]
 Measured = dict[str, Summary]
 
@@ -147,8 +153,7 @@ def by_stack(recipe: FanRecipe, model: nn.Module) -> Measured:
     """As :func:`whole`, and the landmarks of every stack by every decoder."""
     faces = recipe.test_set()
     measured = whole(recipe, model)
-    for decoder in DECODERS:
-        errors = _errors_by_stack(recipe, model, faces, decoder=decoder)
+    for decoder, errors in zip(DECODERS, _errors_by_stack(recipe, model, faces, DECODERS), strict=True):
         for stack, values in enumerate(errors, 1):
             measured[f"stack {stack}, {decoder}"] = summary(values, _yaw(faces))
     return measured
@@ -164,10 +169,11 @@ def robustness(recipe: FanRecipe, model: nn.Module) -> Measured:
     for name, (shift, scale) in disturbed.items():
         measured[name] = summary(_with_boxes(recipe, model, faces, shift, scale), _yaw(faces))
     for side in (*SIDES, LOST_SIDE):
-        errors = _errors_by_stack(recipe, model, faces, decoder=DECODER, reduction=_WHOLE / side)[-1]
+        errors = _errors_by_stack(recipe, model, faces, (DECODER,), reduction=_WHOLE / side)[0, -1]
         measured[f"side {side}"] = summary(errors, _yaw(faces))
-    for noise in LABEL_NOISES:
-        measured[f"tested with label noise {noise}"] = summary(_against_noise(recipe, model, noise), _yaw(faces))
+    points, _ = recipe.evaluate(model, faces, decoder=DECODER)
+    for noise, labels in _shaken(faces, faces.landmarks):
+        measured[f"tested with label noise {noise}"] = summary(nme(points, labels[..., :2], "bbox"), _yaw(faces))
     return measured
 
 
@@ -175,12 +181,10 @@ def lifting(recipe: FanLiftRecipe, model: nn.Module) -> Measured:
     """2D-to-3D-FAN with true 2D landmarks, and with 2D landmarks that are off by as much as a network's."""
     faces = recipe.test_set()
     measured = {"plain": summary(recipe.evaluate(model, faces, decoder=DECODER)[1], _yaw(faces))}
-    known = torch.cat([faces.contours, faces.landmarks[:, faces.contours.shape[1] :, :2]], 1)
-    for noise in LABEL_NOISES:
-        shaken = shaken_landmarks(known, _boxes(faces), noise, torch.Generator().manual_seed(0))
-        measured[f"2D landmarks off by {noise}"] = summary(
-            recipe.evaluate(model, faces, shaken, decoder=DECODER)[1], _yaw(faces)
-        )
+    known = replace(recipe.fan, jaw="2d").test_set().landmarks[..., :2]
+    for noise, shaken in _shaken(faces, known):
+        errors = recipe.evaluate(model, faces, shaken, decoder=DECODER)[1]
+        measured[f"2D landmarks off by {noise}"] = summary(errors, _yaw(faces))
     return measured
 
 
@@ -188,9 +192,8 @@ def depths(recipe: FanDepthRecipe, model: nn.Module) -> Measured:
     """Depths given true landmarks, and given landmarks that are off by as much as a network's."""
     faces = recipe.test_set()
     measured = {"plain": _depth_summary(recipe.evaluate(model, faces)[1], _yaw(faces))}
-    for noise in LABEL_NOISES:
-        shaken = shaken_landmarks(faces.landmarks, _boxes(faces), noise, torch.Generator().manual_seed(0))[..., :2]
-        errors = recipe.evaluate(model, faces, shaken)[1]
+    for noise, shaken in _shaken(faces, faces.landmarks):
+        errors = recipe.evaluate(model, faces, shaken[..., :2])[1]
         measured[f"landmarks off by {noise}"] = _depth_summary(errors, _yaw(faces))
     return measured
 
@@ -207,23 +210,30 @@ def _yaw(faces: SyntheticFaces) -> Tensor:
     return faces.poses[:, 1].rad2deg()
 
 
-def _boxes(faces: SyntheticFaces) -> Tensor:
-    return torch.stack([faces[index].box for index in range(len(faces))])
+def _shaken(faces: SyntheticFaces, landmarks: Tensor) -> Iterator[tuple[float, Tensor]]:
+    """Each of the noises, and landmarks ``(N, L, 2 or 3)`` of the faces that are off by it; the same every time."""
+    box = torch.stack([faces[index].box for index in range(len(faces))])
+    for noise in LABEL_NOISES:
+        yield noise, shaken_landmarks(landmarks, box, noise, torch.Generator().manual_seed(0))
 
 
 def _batches(recipe: FanRecipe, faces: SyntheticFaces) -> Iterator[FaceSample]:
     yield from DataLoader(faces, recipe.training.batch, collate_fn=FaceSample.stack)
 
 
-def _errors_by_stack(recipe: FanRecipe, model: nn.Module, faces: SyntheticFaces, **options: Any) -> Tensor:
-    """``(stacks, N)`` NME over the box."""
+def _errors_by_stack(
+    recipe: FanRecipe, model: nn.Module, faces: SyntheticFaces, decoders: Sequence[str], reduction: float = 1.0
+) -> Tensor:
+    """``(decoders, stacks, N)`` NME over the box."""
     model.eval()
     errors = []
     with torch.inference_mode():
         for batch in _batches(recipe, faces):
-            points = recipe.landmarks_by_stack(model, batch, **options)
-            errors.append(torch.stack([nme(stack, batch.landmarks[..., :2], "bbox") for stack in points]))
-    return torch.cat(errors, 1)
+            maps, crop = recipe.heatmaps_by_stack(model, batch, reduction)
+            target = batch.landmarks[..., :2]
+            read = [[nme(points_of(stack, crop, each), target, "bbox") for stack in maps] for each in decoders]
+            errors.append(torch.stack([torch.stack(stacks) for stacks in read]))
+    return torch.cat(errors, 2)
 
 
 def _with_boxes(recipe: FanRecipe, model: nn.Module, faces: SyntheticFaces, shift: float, scale: float) -> Tensor:
@@ -235,14 +245,6 @@ def _with_boxes(recipe: FanRecipe, model: nn.Module, faces: SyntheticFaces, shif
             given = replace(batch, box=inexact_boxes(batch.box, generator, shift, scale))
             errors.append(nme(recipe.landmarks(model, given, DECODER), batch.landmarks[..., :2], "bbox"))
     return torch.cat(errors)
-
-
-def _against_noise(recipe: FanRecipe, model: nn.Module, noise: float) -> Tensor:
-    """Errors against labels as an annotator of limited accuracy would have made them."""
-    faces = recipe.test_set()
-    points, _ = recipe.evaluate(model, faces, decoder=DECODER)
-    labels = shaken_landmarks(faces.landmarks, _boxes(faces), noise, torch.Generator().manual_seed(0))
-    return nme(points, labels[..., :2], "bbox")
 
 
 # -------------------------------------------------------------------------------------------------- at each profile
