@@ -23,3 +23,15 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.fail(f"FACELAB_DATA is '{named}', which is not a folder")
     return folder
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for rendered faces, empty at first, that the tests of a module share."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def cached(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faces are rendered into that folder."""
+    monkeypatch.setenv("FACELAB_CACHE", str(cache))

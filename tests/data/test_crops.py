@@ -14,6 +14,7 @@ from torch import Tensor
 from facelab.data import (
     Augmentation,
     FaceSample,
+    box_side,
     crop_faces,
     crop_window,
     decode_heatmaps,
@@ -200,6 +201,11 @@ def test_the_window_of_fans_training_code_fits_its_data(real_data: Path) -> None
         points = torch.from_numpy(scipy.io.loadmat(label)["pt2d"].T).float() - 1
         placed = Affine.crop(*crop_window(landmark_box(points)[None], "300w-lp"), 256).apply(points[None])
         assert float(placed.min()) > 0 and float(placed.max()) < 255
+
+
+@pytest.mark.parametrize(("rule", "times"), [("tight", 1.4), ("fan", 400 / 195), ("two_stage", 1.225)])
+def test_a_square_box_takes_its_share_of_the_crop(rule: str, times: float) -> None:
+    assert box_side(rule, 280) == pytest.approx(280 / times)
 
 
 def test_inexact_boxes_keep_to_their_ranges_and_fill_them() -> None:

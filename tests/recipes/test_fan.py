@@ -24,15 +24,7 @@ from facelab.recipes.fan import PROFILES_RELEASED, FanRecipe, mean_shape, mirror
 from facelab.training import describe
 from facelab.training.describe import flat
 
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(autouse=True)
-def _cached(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FACELAB_CACHE", str(cache))
+pytestmark = pytest.mark.usefixtures("cached")
 
 
 def test_smoke_trains_and_resumes(tmp_path: Path) -> None:

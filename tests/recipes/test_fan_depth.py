@@ -1,7 +1,6 @@
 """FAN's depth network: units of depths, what the network sees, and what is on record of the authors'."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,15 +10,7 @@ from facelab import recipes
 from facelab.data import Augmentation, FaceSample, LiveFaces, crop_faces, crop_window, encode_heatmaps
 from facelab.recipes.fan_depth import FanDepthRecipe, centred
 
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(autouse=True)
-def _cached(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FACELAB_CACHE", str(cache))
+pytestmark = pytest.mark.usefixtures("cached")
 
 
 class _Knows(nn.Module):

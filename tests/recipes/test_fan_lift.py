@@ -1,7 +1,6 @@
 """2D-to-3D-FAN: what it is given, what comes back, and what is on record of the paper's."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,15 +12,7 @@ from facelab.metrics import nme
 from facelab.recipes.fan_lift import FanLiftRecipe
 from facelab.recipes.outlined import LiveOutlined, Outlined, OutlinedFaces
 
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(autouse=True)
-def _cached(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FACELAB_CACHE", str(cache))
+pytestmark = pytest.mark.usefixtures("cached")
 
 
 class _Copies(nn.Module):

@@ -4,7 +4,6 @@ import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,14 +43,7 @@ _variants = functools.cache(variants)  # the gpu profile's count the parameters 
 NUMBERS = {f"{name}{part}" for name in ("nme", "auc") for part in ("", " 0-30", " 30-60", " 60-90")}
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(autouse=True)
-def _cached(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FACELAB_CACHE", str(cache))
+pytestmark = pytest.mark.usefixtures("cached")
 
 
 # -------------------------------------------------------------------------------------------------------- variants

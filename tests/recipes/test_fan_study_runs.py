@@ -17,14 +17,7 @@ from facelab.training import describe, load_weights
 ONLY = ("1 stack", "depth, unguided")
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(autouse=True)
-def _cached(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FACELAB_CACHE", str(cache))
+pytestmark = pytest.mark.usefixtures("cached")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from facelab.data.augmentation import PRESETS, Augmentation, preset
 from facelab.data.cache import cache_folder
-from facelab.data.crops import CROPS, Crop, crop_faces, crop_window, inexact_boxes
+from facelab.data.crops import CROPS, Crop, box_side, crop_faces, crop_window, inexact_boxes
 from facelab.data.heatmaps import (
     DECODERS,
     decode_heatmaps,
@@ -30,6 +30,7 @@ __all__ = [
     "SceneRanges",
     "ShakenLabels",
     "SyntheticFaces",
+    "box_side",
     "cache_folder",
     "crop_faces",
     "crop_window",

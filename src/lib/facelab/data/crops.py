@@ -83,6 +83,12 @@ def crop_window(box: Tensor, rule: str = "tight") -> Window:
     return _RULES[rule]((box[:, :2] + box[:, 2:]) / 2, box[:, 2:] - box[:, :2])
 
 
+def box_side(rule: str, size: int) -> float:
+    """How many of the ``size`` pixels of a crop's side a square box takes, by a rule that follows the box."""
+    unit = torch.tensor([[0.0, 0.0, 1.0, 1.0]], dtype=torch.float64)
+    return size / float(crop_window(unit, rule)[1])
+
+
 def inexact_boxes(box: Tensor, generator: torch.Generator, shift: float = 0.0, scale: float = 0.0) -> Tensor:
     """Boxes as a detector of limited accuracy gives them.
 

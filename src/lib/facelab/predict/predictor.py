@@ -1,6 +1,5 @@
 """From a photograph to the landmarks of its faces."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from facelab.markups import markup
 from facelab.places import data_folder
 from facelab.predict.detection import check_photograph, detect_faces, landmark_box_of_detection
 from facelab.recipes.fan import FanRecipe
-from facelab.recipes.runs import trained
+from facelab.recipes.runs import told, trained
 from facelab.training.keeper import MODEL
 
 MARKUP = "68"
@@ -192,8 +191,8 @@ def _shipped(name: str) -> Path:
 
 def _run(folder: str | Path) -> tuple[object, nn.Module, Origin]:
     recipe, model = trained(folder)
-    told = json.loads((Path(folder) / "run.json").read_text())
-    return recipe, model, Origin(told["recipe"], told["profile"], told.get("seed"))
+    what = told(folder)
+    return recipe, model, Origin(what["recipe"], what["profile"], what.get("seed"))
 
 
 def _check_box(image: Tensor, box: Tensor) -> None:

@@ -5,7 +5,6 @@
 
 import math
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,10 +15,7 @@ from facelab.data import (
     Augmentation,
     Crop,
     FaceSample,
-    LiveFaces,
-    SceneRanges,
     ShakenLabels,
-    SyntheticFaces,
     crop_faces,
     crop_window,
     decode_heatmaps,
@@ -35,10 +31,10 @@ from facelab.losses import stacked_heatmap_l2
 from facelab.markups import markup
 from facelab.metrics import nme
 from facelab.models import FAN, for_training
-from facelab.training import Fitted, Optimizer, Steps, Training, WarmupCosine, fit
+from facelab.recipes.rendered import RenderedFaces, Trains
+from facelab.training import Optimizer, Steps, Training, WarmupCosine
 
 _STRIDE = 4  # picture pixels per heatmap pixel, set by FAN's stem
-TEST_SEED = 10_000  # test faces never share a seed with training faces
 
 
 def _for_rendered(change: Augmentation) -> Augmentation:
@@ -50,7 +46,7 @@ _AUGMENTATION = _for_rendered(preset("fan"))
 
 
 @dataclass(frozen=True)
-class FanRecipe:
+class FanRecipe(RenderedFaces, Trains):
     """One training run of FAN on synthetic faces.
 
     Attributes:
@@ -107,40 +103,12 @@ class FanRecipe:
         for_training(network)
         return network
 
-    def training_set(self, seed: int = 0, progress: bool = False) -> SyntheticFaces:
-        """Rendered, or found in the cache: clean pictures, what spoils photographs is the augmentation's part."""
-        return SyntheticFaces(
-            self.faces, self.picture, seed, jaw=self.jaw, yaw=self.yaw, ranges=self._ranges(), camera=None,
-            progress=progress,
-        )  # fmt: skip
-
-    def test_set(self, progress: bool = False) -> SyntheticFaces:
-        """Faces that no training set of this recipe holds; the same for every seed."""
-        return SyntheticFaces(
-            self.test_faces, self.picture, TEST_SEED, jaw=self.jaw, ranges=self._ranges(), camera=None,
-            progress=progress,
-        )  # fmt: skip
-
-    def live(self, device: torch.device) -> LiveFaces:
-        """New training faces for each batch."""
-        ranges = replace(self._ranges(), yaw=self.yaw)
-        return LiveFaces(self.faces, self.picture, jaw=self.jaw, ranges=ranges, camera=None, device=device)
-
-    def _ranges(self) -> SceneRanges:
-        return SceneRanges(margin=self.margin)
-
-    def samples(
-        self, seed: int, device: torch.device, progress: bool = False
-    ) -> SyntheticFaces | LiveFaces | ShakenLabels:
-        """The training set; on a CUDA device new faces for each batch, drawn there, unless labels have noise."""
+    def samples(self, seed: int, device: torch.device, progress: bool = False) -> Any:
+        """As of all recipes on rendered faces; with noise in the labels the training set on every device."""
+        if not self.label_noise:
+            return super().samples(seed, device, progress)
         self.test_set(progress)  # rendered before the clock of the first epoch starts
-        if self.label_noise:
-            return ShakenLabels(self.training_set(seed, progress), self.label_noise, seed)
-        return self.live(device) if device.type == "cuda" else self.training_set(seed, progress)
-
-    def collate(self, samples: list[FaceSample]) -> FaceSample:
-        """A batch of samples."""
-        return FaceSample.stack(samples)
+        return ShakenLabels(self.training_set(seed, progress), self.label_noise, seed)
 
     def prepare(self, samples: FaceSample, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Augmented crops ``(B, 3, size, size)`` and their target heatmaps, on the device of the samples."""
@@ -216,20 +184,6 @@ class FanRecipe:
                 target.append(batch.landmarks[..., :2])
         points = torch.cat(predicted)
         return points, nme(points, torch.cat(target), "bbox")
-
-    def train(
-        self,
-        seed: int = 0,
-        device: torch.device | str = "cpu",
-        output: str | Path | None = None,
-        progress: bool = False,
-    ) -> Fitted:
-        """Trains from scratch, or goes on: :func:`facelab.training.fit` with this recipe.
-
-        Returns:
-            The network in evaluation mode and the history; its entries hold ``nme``, that of the test faces.
-        """
-        return fit(self, seed, str(device), output, progress)
 
 
 def mean_shape(recipe: FanRecipe, training: Tensor, boxes: Tensor) -> Tensor:

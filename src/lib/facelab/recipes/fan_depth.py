@@ -1,7 +1,6 @@
 """The depth network of FAN (Bulat and Tzimiropoulos 2017): picture and landmarks to the depth of each landmark."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +9,8 @@ from torch.utils.data import DataLoader
 from facelab.data import (
     Augmentation,
     FaceSample,
-    LiveFaces,
-    SceneRanges,
     SyntheticFaces,
+    box_side,
     crop_faces,
     encode_heatmaps,
     shaken_landmarks,
@@ -20,14 +18,16 @@ from facelab.data import (
 from facelab.metrics import gte
 from facelab.models import FANDepth, for_training
 from facelab.recipes.fan import PROFILES_PHOTOGRAPHS as FAN_PROFILES
-from facelab.recipes.fan import TEST_SEED, FanRecipe
-from facelab.training import Fitted, Optimizer, Training, WarmupCosine, fit
+from facelab.recipes.fan import FanRecipe
+from facelab.recipes.guided import with_maps
+from facelab.recipes.rendered import RenderedFaces, Trains
+from facelab.training import Optimizer, Training, WarmupCosine
 
 _INPUTS = ("both", "picture", "maps")
 
 
 @dataclass(frozen=True)
-class FanDepthRecipe:
+class FanDepthRecipe(RenderedFaces, Trains):
     """One training run of the depth network on synthetic faces.
 
     Attributes:
@@ -66,32 +66,6 @@ class FanDepthRecipe:
             network = FANDepth(blocks=self.blocks, width=self.width)
         for_training(network)
         return network
-
-    def training_set(self, seed: int = 0, progress: bool = False) -> SyntheticFaces:
-        """Rendered, or found in the cache."""
-        return SyntheticFaces(
-            self.faces, self.picture, seed, ranges=self._ranges(), camera=None, progress=progress
-        )  # fmt: skip
-
-    def test_set(self, progress: bool = False) -> SyntheticFaces:
-        """Faces that no training set of this recipe holds."""
-        return SyntheticFaces(
-            self.test_faces, self.picture, TEST_SEED, ranges=self._ranges(), camera=None, progress=progress
-        )
-
-    def _ranges(self) -> SceneRanges:
-        return SceneRanges(margin=self.margin)
-
-    def samples(self, seed: int, device: torch.device, progress: bool = False) -> SyntheticFaces | LiveFaces:
-        """The training set; on a CUDA device new faces for each batch, drawn there."""
-        self.test_set(progress)
-        if device.type == "cuda":
-            return LiveFaces(self.faces, self.picture, ranges=self._ranges(), camera=None, device=device)
-        return self.training_set(seed, progress)
-
-    def collate(self, samples: list[FaceSample]) -> FaceSample:
-        """A batch of samples."""
-        return FaceSample.stack(samples)
 
     def prepare(self, samples: FaceSample, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Augmented crops with maps ``(B, 3 + L, size, size)``, and depths ``(B, L)`` in pixels, of mean 0."""
@@ -146,30 +120,11 @@ class FanDepthRecipe:
         )
         return depths, errors
 
-    def train(
-        self,
-        seed: int = 0,
-        device: torch.device | str = "cpu",
-        output: str | Path | None = None,
-        progress: bool = False,
-    ) -> Fitted:
-        """Trains from scratch, or goes on: :func:`facelab.training.fit` with this recipe."""
-        return fit(self, seed, str(device), output, progress)
-
     def _seen(self, images: Tensor, points: Tensor) -> Tensor:
-        maps = encode_heatmaps(points, self.size, self.size, self.sigma)
-        if self.sees == "picture":
-            maps = torch.zeros_like(maps)
-        elif self.sees == "maps":
-            images = torch.zeros_like(images)
-        return torch.cat([images, maps], 1)
+        return with_maps(images, encode_heatmaps(points, self.size, self.size, self.sigma), self.sees)
 
     def _face_side(self) -> float:
-        """About how many pixels of the crop a face takes: the rule's side over that of a unit box."""
-        return self.size / _WINDOW[self.crop]
-
-
-_WINDOW = {"tight": 1.4, "snug": 1.3, "fan": 2 * 200 / 195}
+        return box_side(self.crop, self.size)
 
 
 def centred(depths: Tensor) -> Tensor:

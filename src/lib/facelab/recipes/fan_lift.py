@@ -1,7 +1,6 @@
 """2D-to-3D-FAN (Bulat and Tzimiropoulos 2017): the picture and its 2D landmarks to 3D landmarks, projected."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -14,14 +13,16 @@ from facelab.metrics import nme
 from facelab.models import FAN
 from facelab.recipes.fan import PROFILES as FAN_PROFILES
 from facelab.recipes.fan import FanRecipe, all_stacks, mirrored_back, points_of
+from facelab.recipes.guided import with_maps
 from facelab.recipes.outlined import LiveOutlined, Outlined, OutlinedFaces, crop_outlined
-from facelab.training import Fitted, Optimizer, Steps, Training, fit
+from facelab.recipes.rendered import Trains
+from facelab.training import Optimizer, Steps, Training
 
 _GUIDES = ("own", "another")
 
 
 @dataclass(frozen=True)
-class FanLiftRecipe:
+class FanLiftRecipe(Trains):
     """One training run of 2D-to-3D-FAN on synthetic faces, whose jaws are known by both rules.
 
     Attributes:
@@ -130,22 +131,10 @@ class FanLiftRecipe:
         points = torch.cat(predicted)
         return points, nme(points, torch.cat(target), "bbox")
 
-    def train(
-        self,
-        seed: int = 0,
-        device: torch.device | str = "cpu",
-        output: str | Path | None = None,
-        progress: bool = False,
-    ) -> Fitted:
-        """Trains from scratch, or goes on: :func:`facelab.training.fit` with this recipe."""
-        return fit(self, seed, str(device), output, progress)
-
     def _guided(self, images: Tensor, known: Tensor) -> Tensor:
         """Crops with one map a 2D landmark: those of the face itself, or of the face before it in the batch."""
-        if self.guide == "another" and len(images) < 2:
-            raise ValueError("guide 'another': expected a batch of at least two faces")
         maps = encode_heatmaps(known, self.fan.size, self.fan.size, self.guide_sigma)
-        return torch.cat([images, maps if self.guide == "own" else maps.roll(1, 0)], 1)
+        return with_maps(images, maps, "both" if self.guide == "own" else "another")
 
 
 def _lift(name: str, recipe: FanRecipe) -> FanLiftRecipe:

@@ -16,21 +16,33 @@ from facelab.training import load_weights
 from facelab.training.keeper import MODEL
 
 
-def trained(folder: str | Path) -> tuple[Any, nn.Module]:
-    """The recipe of a finished run and its network, in evaluation mode.
+def told(folder: str | Path) -> dict[str, Any]:
+    """What was trained in a folder: ``recipe``, ``profile``, ``settings``, and all else that its ``run.json`` has.
 
     Raises:
-        FileNotFoundError: if the folder holds no finished run. ValueError: if a file in it is damaged.
+        FileNotFoundError: if the folder holds no run. ValueError: if the file is damaged.
     """
     path = Path(folder) / "run.json"
     if not path.is_file():
         raise FileNotFoundError(f"{folder}: expected the folder of a run, with {path.name} and {MODEL}")
     try:
         what: dict[str, Any] = json.loads(path.read_text())
-        name, profile, settings = what["recipe"], what["profile"], what["settings"]
+        for key in ("recipe", "profile", "settings"):
+            if key not in what:
+                raise KeyError(key)
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: expected recipe, profile and settings: {error}") from error
-    recipe = changed(recipes.get(name, profile), settings)
+    return what
+
+
+def trained(folder: str | Path) -> tuple[Any, nn.Module]:
+    """The recipe of a finished run and its network, in evaluation mode.
+
+    Raises:
+        FileNotFoundError: if the folder holds no finished run. ValueError: if a file in it is damaged.
+    """
+    what = told(folder)
+    recipe = changed(recipes.get(what["recipe"], what["profile"]), what["settings"])
     model = recipe.model()
     load_weights(model, Path(folder) / MODEL)
     return recipe, model.eval()

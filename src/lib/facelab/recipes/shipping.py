@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from facelab.provenance import provenance
-from facelab.recipes.runs import trained
+from facelab.recipes.runs import told, trained
 from facelab.training import save_weights
 from facelab.training.keeper import MODEL
 from facelab.training.replacing import replacing
@@ -29,17 +29,17 @@ def ship(run: Path, output: Path) -> Path:
             larger than 8 MB.
     """
     recipe, model = trained(run)
-    told = json.loads((run / "run.json").read_text())
+    what = told(run)
     whole = _scores(recipe, model)
     _round(model)
     size = sum(value.numel() * value.element_size() for value in _half(model).values())
     if size > LARGEST:
         raise ValueError(f"{run}: {size / 1e6:.1f} MB in half precision; expected at most {LARGEST / 1e6:.0f} MB")
     output.mkdir(parents=True, exist_ok=True)
-    notes = {key: json.dumps(value) for key, value in told.items()}
-    card = _card(recipe, model, told, (whole, _scores(recipe, model)), size)
+    notes = {key: json.dumps(value) for key, value in what.items()}
+    card = _card(recipe, model, what, (whole, _scores(recipe, model)), size)
     save_weights(model.half(), output / MODEL, notes)
-    for name, text in (("run.json", json.dumps(told, indent=1) + "\n"), ("README.md", card)):
+    for name, text in (("run.json", json.dumps(what, indent=1) + "\n"), ("README.md", card)):
         with replacing(output / name) as scratch:
             scratch.write_text(text, encoding="utf-8")
     return output / "README.md"
@@ -60,16 +60,16 @@ def _scores(recipe: Any, model: nn.Module) -> dict[str, float]:
 
 
 def _card(
-    recipe: Any, model: nn.Module, told: dict[str, Any], scores: tuple[dict[str, float], dict[str, float]], size: int
+    recipe: Any, model: nn.Module, what: dict[str, Any], scores: tuple[dict[str, float], dict[str, float]], size: int
 ) -> str:
     about, (whole, half) = provenance(), scores
     parameters = sum(parameter.numel() for parameter in model.parameters())
     measured = "; ".join(
         f"{name} {100 * half[name]:.3f} % ({100 * whole[name]:.3f} % before rounding)" for name in half
     )
-    command = f"python -m facelab train {told['recipe']} --profile {told['profile']} --seed {told['seed']}"
+    command = f"python -m facelab train {what['recipe']} --profile {what['profile']} --seed {what['seed']}"
     rows = {
-        "recipe": f"`{told['recipe']}`, profile `{told['profile']}`, seed {told['seed']}: `{command}`",
+        "recipe": f"`{what['recipe']}`, profile `{what['profile']}`, seed {what['seed']}: `{command}`",
         "faces": f"{recipe.faces} rendered with the built-in face; no photograph",
         "epochs": recipe.training.epochs,
         "size": f"{parameters:,} parameters, {size / 1e6:.2f} MB in half precision",
@@ -77,5 +77,5 @@ def _card(
         "made": f"{about['time']}, commit {about['commit']}, {about['processor']}, torch {torch.__version__}",
         "licence": "that of this repository; neither data nor weights of others went into it",
     }
-    lines = [f"# {told['recipe']}", "", *(f"- **{name}:** {value}" for name, value in rows.items()), ""]
+    lines = [f"# {what['recipe']}", "", *(f"- **{name}:** {value}" for name, value in rows.items()), ""]
     return "\n".join(lines)

@@ -30,10 +30,10 @@ from facelab.markups import markup
 from facelab.metrics import nme
 from facelab.models import LandmarkRegressor
 from facelab.recipes.outlined import Outlined, OutlinedFaces, crop_outlined
+from facelab.recipes.rendered import TEST_SEED
 from facelab.recipes.runs import error_of
 from facelab.training import Fitted, Optimizer, Training, WarmupCosine, fit
 
-_TEST_SEED = 10_000  # test faces never share a seed with training faces
 _POINTS = 68 + JAW  # the 68 with the jaw on the head, then the jaw on the visible outline
 _CROP = "snug"
 
@@ -110,7 +110,7 @@ class TransferRecipe:
 
     def test_set(self, face: MorphableModel) -> SyntheticFaces:
         """Faces of the same model that no training set holds."""
-        return SyntheticFaces(self.test_faces, self.picture, _TEST_SEED, face, ranges=self.ranges)
+        return SyntheticFaces(self.test_faces, self.picture, TEST_SEED, face, ranges=self.ranges)
 
     def mean_shape(self, faces: SyntheticFaces) -> Tensor:
         """``(85, 2)`` mean of the upright training shapes, in half sides of the crop."""

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +18,8 @@ from facelab.data import (
     Augmentation,
     Crop,
     FaceSample,
-    LiveFaces,
-    SceneRanges,
     SyntheticFaces,
+    box_side,
     crop_faces,
     decode_heatmaps,
     encode_heatmaps,
@@ -29,14 +29,15 @@ from facelab.data.discs import decode_discs, encode_discs
 from facelab.markups import markup
 from facelab.metrics import gte
 from facelab.models import DepthRegression, PartCascade, PartDetection, PartRegression, for_training
-from facelab.recipes.fan import TEST_SEED
 from facelab.recipes.fan_depth import centred
+from facelab.recipes.guided import with_maps
+from facelab.recipes.rendered import RenderedFaces
 from facelab.training import Geometric, Optimizer, Training, WarmupCosine, fit
 from facelab.training.state import Entry
 
 MARKUP = "66"
 _DISC = 7 / 220  # radius of a disc over the height of the face
-_BOX = 1.225  # side of the crop over that of the box
+_CROP = "two_stage"
 _SIGMA = 6 / 384  # of a heatmap over the side of the crop
 _PAPERS = preset("two_stage")
 _INPUTS = ("both", "picture", "maps", "another")
@@ -44,7 +45,7 @@ _MAPS = ("mixed", "true", "predicted")
 
 
 @dataclass(frozen=True)
-class TwoStageRecipe:
+class TwoStageRecipe(RenderedFaces):
     """All four trainings on synthetic faces.
 
     Attributes:
@@ -100,30 +101,9 @@ class TwoStageRecipe:
             for_training(network)
         return detection, regression, depth
 
-    def training_set(self, seed: int = 0, progress: bool = False) -> SyntheticFaces:
-        """Rendered, or found in the cache."""
-        return SyntheticFaces(
-            self.faces, self.picture, seed, yaw=self.yaw, ranges=self._ranges(), camera=None, progress=progress
-        )
-
-    def test_set(self, progress: bool = False) -> SyntheticFaces:
-        """Faces of all poses that no training set of this recipe holds."""
-        return SyntheticFaces(
-            self.test_faces, self.picture, TEST_SEED, ranges=self._ranges(), camera=None, progress=progress
-        )
-
-    def _ranges(self) -> SceneRanges:
-        return SceneRanges(margin=self.margin)
-
-    def live(self, device: torch.device) -> LiveFaces:
-        """New training faces for each batch."""
-        return LiveFaces(
-            self.faces, self.picture, ranges=replace(self._ranges(), yaw=self.yaw), camera=None, device=device
-        )
-
     def discs(self, points: Tensor) -> Tensor:
         """Binary maps ``(B, N, size, size)`` of landmarks ``(B, N, 2)`` in pixels of the crop."""
-        return encode_discs(points, self.size, self.size, _DISC * self.size / _BOX)
+        return encode_discs(points, self.size, self.size, _DISC * box_side(_CROP, self.size))
 
     def heatmaps(self, points: Tensor) -> Tensor:
         """Gaussians ``(B, N, size, size)`` of landmarks ``(B, N, 2)`` in pixels of the crop."""
@@ -131,13 +111,7 @@ class TwoStageRecipe:
 
     def seen(self, images: Tensor, heatmaps: Tensor) -> Tensor:
         """What the depth network is given ``(B, 3 + N, size, size)``."""
-        if self.sees == "picture":
-            heatmaps = torch.zeros_like(heatmaps)
-        elif self.sees == "maps":
-            images = torch.zeros_like(images)
-        elif self.sees == "another":
-            heatmaps = heatmaps.roll(1, 0)
-        return torch.cat([images, heatmaps], 1)
+        return with_maps(images, heatmaps, self.sees)
 
     def train(
         self,
@@ -237,7 +211,7 @@ def _cut(
     augmentation: Augmentation | None = None,
     generator: torch.Generator | None = None,
 ) -> Crop:
-    return crop_faces(batch.converted(MARKUP), recipe.size, "two_stage", augmentation, generator)
+    return crop_faces(batch.converted(MARKUP), recipe.size, _CROP, augmentation, generator)
 
 
 def _device(network: nn.Module) -> torch.device:
@@ -258,11 +232,11 @@ class _Stage(ABC):
     def model(self, seed: int) -> nn.Module:
         return deepcopy(self.start)
 
-    def samples(self, seed: int, device: torch.device, progress: bool = False) -> SyntheticFaces | LiveFaces:
-        return self.whole.live(device) if device.type == "cuda" else self.whole.training_set(seed, progress)
+    def samples(self, seed: int, device: torch.device, progress: bool = False) -> Any:
+        return self.whole.samples(seed, device, progress)
 
     def collate(self, samples: list[FaceSample]) -> FaceSample:
-        return FaceSample.stack(samples)
+        return self.whole.collate(samples)
 
     def measure(self, network: nn.Module, part: slice) -> dict[str, Tensor]:
         return {}
@@ -336,7 +310,7 @@ class _Depth(_Stage):
     def loss(self, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
         """Equation 1, in units of the side of the face: its size in pixels differs from profile to profile."""
         seen, depths = batch
-        side = self.whole.size / _BOX
+        side = box_side(_CROP, self.whole.size)
         return ((network(seen) - depths) / side).square().mean()
 
 

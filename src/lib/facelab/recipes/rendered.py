@@ -1,0 +1,79 @@
+"""What recipes on rendered faces have in common: their faces, their batches, and how they are trained."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from facelab.data import FaceSample, LiveFaces, SceneRanges, SyntheticFaces
+from facelab.training import Fitted, fit
+
+TEST_SEED = 10_000  # test faces never share a seed with training faces
+
+
+class Trains:
+    """A recipe that is trained in one go."""
+
+    def train(
+        self,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        output: str | Path | None = None,
+        progress: bool = False,
+    ) -> Fitted:
+        """Trains from scratch, or goes on: :func:`facelab.training.fit` with this recipe.
+
+        Returns:
+            The network in evaluation mode and the history; its entries hold what the recipe measures of the test faces.
+        """
+        recipe: Any = self  # what else fit asks for is the recipe's own
+        return fit(recipe, seed, str(device), output, progress)
+
+
+class RenderedFaces:
+    """The faces of a recipe, told by its fields.
+
+    Attributes:
+        faces: training faces. test_faces: unseen ones. picture: side of the pictures in pixels.
+        margin: side of the picture over that of the box of the face, a range.
+        jaw: rule of the labels. yaw: of the training faces, degrees; test faces have all poses.
+    """
+
+    faces: int
+    test_faces: int
+    picture: int
+    margin: tuple[float, float]
+    jaw: str = "3d"
+    yaw: tuple[float, float] = (-90.0, 90.0)
+
+    def training_set(self, seed: int = 0, progress: bool = False) -> SyntheticFaces:
+        """Rendered, or found in the cache: clean pictures, what spoils photographs is the augmentation's part."""
+        return SyntheticFaces(
+            self.faces, self.picture, seed, jaw=self.jaw, yaw=self.yaw, ranges=self._ranges(), camera=None,
+            progress=progress,
+        )  # fmt: skip
+
+    def test_set(self, progress: bool = False) -> SyntheticFaces:
+        """Faces that no training set of this recipe holds; the same for every seed."""
+        return SyntheticFaces(
+            self.test_faces, self.picture, TEST_SEED, jaw=self.jaw, ranges=self._ranges(), camera=None,
+            progress=progress,
+        )  # fmt: skip
+
+    def live(self, device: torch.device) -> LiveFaces:
+        """New training faces for each batch."""
+        ranges = replace(self._ranges(), yaw=self.yaw)
+        return LiveFaces(self.faces, self.picture, jaw=self.jaw, ranges=ranges, camera=None, device=device)
+
+    def samples(self, seed: int, device: torch.device, progress: bool = False) -> Any:
+        """The training set; on a CUDA device new faces for each batch, drawn there."""
+        self.test_set(progress)  # rendered before the clock of the first epoch starts
+        return self.live(device) if device.type == "cuda" else self.training_set(seed, progress)
+
+    def collate(self, samples: list[FaceSample]) -> FaceSample:
+        """A batch of samples."""
+        return FaceSample.stack(samples)
+
+    def _ranges(self) -> SceneRanges:
+        return SceneRanges(margin=self.margin)
