@@ -9,9 +9,9 @@ from click.testing import CliRunner, Result
 from facelab.cli import cli
 from facelab.ledger import results
 from facelab.ledger.experiments_fan import fan_experiments
-from facelab.recipes import fan_study_runs
-from facelab.recipes.fan_studies import DECODER, LOST, LOST_SIDE, NOISES, Variant, variants
-from facelab.recipes.fan_study_runs import Run, read_study, runs_folder
+from facelab.recipes import study_runs
+from facelab.recipes.fan_studies import DECODER, LOST, LOST_SIDE, NOISES, STUDIES, variants
+from facelab.recipes.study_runs import Run, Variant
 from facelab.training import describe
 
 SMOKE = ("bench", "fan", "--profile", "smoke", "--device", "cpu")
@@ -49,7 +49,7 @@ def test_one_variant_is_trained_once_and_kept(book: Path, tmp_path: Path) -> Non
     assert first.output.startswith("2 stacks, seed 0: nme ") and first.output.count("\n") == 1
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["2-stacks-0.json"]
     assert [path.name for path in (tmp_path / "weights").iterdir()] == ["2-stacks-0.safetensors"]
-    (run,) = read_study(tmp_path / "runs", "smoke").runs
+    (run,) = STUDIES.read(tmp_path / "runs", "smoke").runs
     assert run.recipe["stacks"] == 2 and run.about["device"] == "cpu"
     assert _run(*asked).output == "" and not any(book.iterdir())
 
@@ -65,13 +65,13 @@ def test_runs_go_to_the_book_and_are_no_results_before_all_are_there(book: Path)
 
 
 def test_results_are_written_once_every_run_is_there(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fan_study_runs, "_run", _made_up)
+    monkeypatch.setattr(study_runs, "_run", _made_up)
     *most, last = variants("smoke")
     only = [word for name in most for word in ("--only", name)]
     assert _run(*SMOKE, "--seeds", "2", *only).exit_code == 0 and not results("smoke")
     done = _run(*SMOKE, "--seeds", "2")
     assert done.exit_code == 0, done.output
-    study = read_study(runs_folder("smoke"), "smoke")
+    study = STUDIES.read(STUDIES.folder("smoke"), "smoke")
     assert done.output.startswith(f"{last}, seed 0: nme ") and len(study.runs) == 2 * (len(most) + 1)
     written = results("smoke")
     assert {name: result.quantities for name, result in written.items()} == fan_experiments(study)
@@ -84,7 +84,7 @@ def test_results_are_written_once_every_run_is_there(book: Path, monkeypatch: py
 
 def test_a_variant_with_fewer_seeds_than_the_others_is_no_obstacle(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is asked for is there, but one variant more often than the others: still one value a seed, or no result."""
-    monkeypatch.setattr(fan_study_runs, "_run", _made_up)
+    monkeypatch.setattr(study_runs, "_run", _made_up)
     assert _run(*SMOKE, "--seeds", "2", "--only", "FAN's crop").exit_code == 0
     done = _run(*SMOKE, "--seeds", "1")
     assert done.exit_code == 0, done.output
@@ -105,6 +105,12 @@ def test_mistakes_are_told(book: Path, arguments: tuple[str, ...], message: str)
     done = _run(*SMOKE, *arguments)
     assert done.exit_code == 2 and message in done.output, repr(done.exception)
     assert not any(book.iterdir())
+
+
+def test_help_tells_where_the_runs_go() -> None:
+    told = " ".join(_run("bench", "fan", "--help").output.split())
+    assert "Folder of the runs. [default: data/results/PROFILE/fan-runs]" in told
+    assert all(f"{option} " in told for option in ("--profile", "--seeds", "--only", "--weights", "--device"))
 
 
 def test_a_damaged_run_is_told_in_one_line(tmp_path: Path) -> None:

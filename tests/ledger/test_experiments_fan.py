@@ -7,8 +7,8 @@ import pytest
 
 from facelab.ledger import Quantity, claims, results
 from facelab.ledger.experiments_fan import fan_experiments, save_fan_experiments
-from facelab.recipes.fan_studies import DECODER, variants
-from facelab.recipes.fan_study_runs import Run, Study, read_study, runs_folder
+from facelab.recipes.fan_studies import DECODER, STUDIES, variants
+from facelab.recipes.study_runs import Run, Study
 
 # Variant to measurement to numbers, of two seeds each.
 MEASURED: dict[str, dict[str, dict[str, tuple[float, float]]]] = {
@@ -125,9 +125,9 @@ def test_results_are_written_with_their_provenance(book: Path) -> None:
 @pytest.fixture(scope="module")
 def recorded() -> Study:
     """The runs of the book; their absence is a failure: the chapters are made from them."""
-    folder = runs_folder("cpu")
+    folder = STUDIES.folder("cpu")
     assert folder.is_dir(), f"{folder}: expected the runs of FAN's studies; python -m facelab bench fan trains them"
-    return read_study(folder, "cpu")  # refuses runs of recipes that are not those of today
+    return STUDIES.read(folder, "cpu")  # refuses runs of recipes that are not those of today
 
 
 def test_every_variant_is_on_record_with_the_same_seeds(recorded: Study) -> None:
@@ -139,7 +139,7 @@ def test_every_variant_is_on_record_with_the_same_seeds(recorded: Study) -> None
 
 def test_recorded_files_are_named_after_their_runs(recorded: Study) -> None:
     """And are of different trainings: no run is a copy of another."""
-    for path in runs_folder("cpu").glob("*.json"):
+    for path in STUDIES.folder("cpu").glob("*.json"):
         run = json.loads(path.read_text())
         name, seed = path.stem.rsplit("-", 1)
         assert [*filter(str.isalnum, name)] == [*filter(str.isalnum, run["variant"].lower())], path.name

@@ -30,12 +30,12 @@ from facelab.recipes.fan_studies import (
     SIDES,
     SIGMAS,
     THRESHOLD,
-    parameters,
     stacked,
     summary,
     variants,
     width_of_equals,
 )
+from facelab.recipes.study_runs import parameters
 from facelab.training import describe
 from facelab.training.describe import flat
 

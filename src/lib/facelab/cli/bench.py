@@ -1,6 +1,6 @@
 """``facelab bench``: measurements that take minutes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from facelab.cli.command import FOLDER, one_line, save
 
 if TYPE_CHECKING:
     from facelab.face3d import MorphableModel
+    from facelab.recipes.study_runs import Studies, Study
 
 
 @click.group()
@@ -83,28 +84,68 @@ def _draw_worst(recipe: Any, runs: Any, real: Any, output: Path) -> None:
     click.echo(f"photographs, worst first: {output / 'worst.png'}")
 
 
-@bench.command()
-@click.option("--profile", default="cpu", show_default=True, help="smoke, quick, cpu or gpu.")
-@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1))
-@click.option("--only", multiple=True, metavar="VARIANT", help="Train this one; may be given several times.")
-@click.option("--output", type=FOLDER, help="Folder of the runs.  [default: data/results/PROFILE/fan-runs]")
-@click.option("--weights", type=FOLDER, help="Folder for the trained networks; they are not kept if none is given.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
-@one_line
-def fan(
-    profile: str, seeds: int, only: tuple[str, ...], output: Path | None, weights: Path | None, device: str
+def _study_options(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The options of a command that trains the networks of a paper's studies: what :func:`_studies` is called with."""
+    options = (
+        click.option("--profile", default="cpu", show_default=True, help="smoke, quick, cpu or gpu."),
+        click.option("--seeds", default=3, show_default=True, type=click.IntRange(1)),
+        click.option("--only", multiple=True, metavar="VARIANT", help="Train this one; may be given several times."),
+        click.option("--output", type=FOLDER,
+                     help=f"Folder of the runs.  [default: data/results/PROFILE/{name}-runs]"),
+        click.option("--weights", type=FOLDER,
+                     help="Folder for the trained networks; they are not kept if none is given."),
+        click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ..."),
+    )  # fmt: skip
+
+    def given(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return given
+
+
+def _studies(
+    studies: "Studies",
+    save_experiments: "Callable[[Study, str, Sequence[int], str], list[Path]]",
+    profile: str,
+    seeds: int,
+    only: tuple[str, ...],
+    output: Path | None,
+    weights: Path | None,
+    device: str,
 ) -> None:
+    study = studies.run_all(profile, range(seeds), output or studies.folder(profile), only, device, click.echo, weights)
+    missing = [name for name in studies.variants(profile) if not any(run.variant == name for run in study.runs)]
+    if output is None and not missing and study.seeds() == tuple(range(seeds)):
+        for path in save_experiments(study, profile, study.seeds(), study.runs[0].about["device"]):
+            click.echo(path)
+
+
+@bench.command()
+@_study_options("fan")
+@one_line
+def fan(**options: Any) -> None:
     """Train the networks of FAN's studies and measure them.
 
     A run is a file in OUTPUT; runs that are there are not repeated. Once every run is there, the results that the
     ledger of claims asks for are written too.
     """
     from facelab.ledger.experiments_fan import save_fan_experiments
-    from facelab.recipes.fan_studies import variants
-    from facelab.recipes.fan_study_runs import run_all, runs_folder
+    from facelab.recipes.fan_studies import STUDIES
 
-    study = run_all(profile, range(seeds), output or runs_folder(profile), only, device, click.echo, weights)
-    missing = [name for name in variants(profile) if not any(run.variant == name for run in study.runs)]
-    if output is None and not missing and study.seeds() == tuple(range(seeds)):
-        for path in save_fan_experiments(study, profile, study.seeds(), study.runs[0].about["device"]):
-            click.echo(path)
+    _studies(STUDIES, save_fan_experiments, **options)
+
+
+@bench.command(name="two-stage")
+@_study_options("two-stage")
+@one_line
+def two_stage(**options: Any) -> None:
+    """Train the networks of the two-stage method's studies and measure them.
+
+    Runs and results are kept as by `bench fan`.
+    """
+    from facelab.ledger.experiments_two_stage import save_two_stage_experiments
+    from facelab.recipes.two_stage_studies import STUDIES
+
+    _studies(STUDIES, save_two_stage_experiments, **options)

@@ -94,11 +94,12 @@ def _of_run(run: Path, data: str | None, folder: Path | None, options: tuple[str
     import torch
 
     from facelab.data import open_dataset
-    from facelab.recipes.runs import errors_on, trained
+    from facelab.recipes.runs import errors_on, markup_of, trained
 
     if (data is None) != (folder is None):
         raise ValueError("evaluate: expected both --data NAME and --folder DIR, or neither")
     recipe, model = trained(run)
+    markup_of(recipe)
     if data is None or folder is None:
         test = recipe.test_set(progress=True)
         _, errors = recipe.evaluate(model, test, mirror=mirror)

@@ -28,7 +28,6 @@ def train(
     import torch
 
     from facelab.recipes import changed, get
-    from facelab.training import fit
     from facelab.training.keeper import MODEL
 
     if "OMP_NUM_THREADS" not in os.environ:  # the other half of the cores prepares the batches
@@ -37,7 +36,7 @@ def train(
     changes = dict(setting(text) for text in settings)
     chosen = changed(get(recipe, profile), changes)
     notes = {"recipe": recipe, "profile": profile, "settings": changes}
-    _, history = fit(chosen, seed, device, folder, not quiet, notes)
+    _, history = chosen.train(seed, device, folder, not quiet, notes)
     if os.environ.get("RANK", "0") != "0":
         return  # one of the processes that torchrun started speaks
     for entry in history:
@@ -64,8 +63,9 @@ def recipes(name: str | None, profile: str) -> None:
         click.echo(known)
         for each in PROFILES:
             recipe = get(known, each)
-            plan = recipe.training
-            click.echo(f"  {each:6s} {recipe.faces:6d} faces, {plan.epochs:3d} epochs, batch {plan.batch}")
+            for name, plan in recipe.trainings.items():
+                line = f"  {each:6s} {recipe.faces:6d} faces, {plan.epochs:3d} epochs, batch {plan.batch}"
+                click.echo(f"{line}  {name}".rstrip())
 
 
 @click.command()

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from facelab.ledger.results import Quantity, save_result
+from facelab.ledger.experiments import save_experiments
+from facelab.ledger.results import Quantity
 from facelab.recipes.fan_studies import DECODER, LOST, LOST_SIDE, NOISES, stacked
-from facelab.recipes.fan_study_runs import Study
+from facelab.recipes.study_runs import Study
 
 _ONE, _FOUR, _WIDE, _FRONTAL = stacked(1), stacked(4), "FAN's crop", "frontal"
 _MOST, _QUARTER = max(NOISES), 30
@@ -99,11 +100,4 @@ def _gains(study: Study) -> list[list[float]]:
 
 def save_fan_experiments(study: Study, profile: str, seeds: Sequence[int], device: str) -> list[Path]:
     """Writes every experiment of :func:`fan_experiments` to ``data/results/<profile>``."""
-    seconds = sum(run.seconds for run in study.runs)
-    return [
-        save_result(
-            name, profile, quantities, seeds=seeds, seconds=seconds, device=device,
-            command=f"python -m facelab bench fan --profile {profile} --seeds {len(seeds)}",
-        )
-        for name, quantities in fan_experiments(study).items()
-    ]  # fmt: skip
+    return save_experiments(fan_experiments(study), study, "fan", profile, seeds, device)

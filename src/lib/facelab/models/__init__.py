@@ -6,7 +6,7 @@ from facelab.models.fan_depth import FANDepth
 from facelab.models.inference import for_inference, for_training
 from facelab.models.landmark_regressor import LandmarkRegressor
 from facelab.models.mobilenet import MobileNetV1
-from facelab.models.two_stage import DepthRegression, PartCascade, PartDetection, PartRegression
+from facelab.models.two_stage import DepthRegression, PartCascade, PartDetection, PartRegression, TwoStage
 
 __all__ = [
     "FAN",
@@ -20,6 +20,7 @@ __all__ = [
     "PartCascade",
     "PartDetection",
     "PartRegression",
+    "TwoStage",
     "for_inference",
     "for_training",
 ]

@@ -1,7 +1,8 @@
-"""The three networks of the two-stage method: detection of parts, regression of heatmaps, regression of depth."""
+"""The networks of the two-stage method: detection of parts, regression of heatmaps, regression of depth."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 import torchvision
@@ -114,32 +115,59 @@ class PartRegression(nn.Module):
         return heatmaps
 
 
+class Parts(NamedTuple):
+    """What a cascade draws: logits of the detection, heatmaps of the regression; None of a network it lacks."""
+
+    logits: Tensor | None
+    heatmaps: Tensor | None
+
+
 class PartCascade(nn.Module):
-    """Detection, then regression that sees what was detected.
+    """Detection, then regression that sees what was detected; or one of the two alone.
 
     Args:
-        detection, regression: for the same landmarks. frozen: the detection neither learns nor changes the running
-            means of its normalisation.
+        detection: None for a regression that sees the picture and empty maps. regression: None for a detection whose
+            maps are the answer. frozen: the detection neither learns nor changes the running means of its
+            normalisation.
     Shapes:
         ``(B, 3, H, W)`` to logits and heatmaps, both ``(B, N, H, W)``.
+    Raises:
+        ValueError: without either network.
     Source: Bulat and Tzimiropoulos 2016 (3DFAW), figure 1.
     """
 
-    def __init__(self, detection: PartDetection, regression: PartRegression, frozen: bool = False) -> None:
+    def __init__(
+        self, detection: PartDetection | None, regression: PartRegression | None, frozen: bool = False
+    ) -> None:
         super().__init__()
+        if detection is None and regression is None:
+            raise ValueError("PartCascade: expected a detection, a regression, or both")
         self.detection, self.regression, self.frozen = detection, regression, frozen
-        detection.requires_grad_(not frozen)
+        if detection is not None:
+            detection.requires_grad_(not frozen)
 
     def train(self, mode: bool = True) -> "PartCascade":
         super().train(mode)
-        if self.frozen:
+        if self.frozen and self.detection is not None:
             self.detection.eval()
         return self
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        logits = self.detection(images)
-        heatmaps = self.regression(torch.cat([images, logits.sigmoid()], 1))
-        return logits, heatmaps
+    def forward(self, images: Tensor) -> Parts:
+        logits = None if self.detection is None else self.detection(images)
+        return Parts(logits, None if self.regression is None else self.refine(images, logits))
+
+    def refine(self, images: Tensor, logits: Tensor | None) -> Tensor:
+        """Heatmaps from pictures and the logits of a detection, or from pictures and empty maps.
+
+        Raises:
+            ValueError: if there is no regression.
+        """
+        if self.regression is None:
+            raise ValueError("PartCascade: has no regression")
+        height, width = images.shape[2:]
+        empty = images.new_zeros(len(images), self.regression.in_channels - 3, height, width)
+        heatmaps: Tensor = self.regression(torch.cat([images, empty if logits is None else logits.sigmoid()], 1))
+        return heatmaps
 
 
 class DepthRegression(nn.Module):
@@ -198,6 +226,25 @@ class DepthRegression(nn.Module):
         _check("DepthRegression input", guided, self.in_channels, 1)
         depths: Tensor = self.depths(self.last(self.stages(self.stem(guided))))
         return depths
+
+
+class TwoStage(nn.Module):
+    """Picture to heatmaps, picture and heatmaps to depths.
+
+    Args:
+        cascade: with a regression. depth: for the same landmarks.
+    Shapes:
+        ``(B, 3, H, W)`` to heatmaps ``(B, N, H, W)`` and depths ``(B, N)`` in pixels.
+    Source: Bulat and Tzimiropoulos 2016 (3DFAW), figure 1.
+    """
+
+    def __init__(self, cascade: PartCascade, depth: DepthRegression) -> None:
+        super().__init__()
+        self.cascade, self.depth = cascade, depth
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        heatmaps = self.cascade(images).heatmaps
+        return heatmaps, self.depth(torch.cat([images, heatmaps], 1))
 
 
 class PreActivatedBottleneck(nn.Module):

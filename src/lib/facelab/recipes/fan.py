@@ -5,7 +5,7 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -63,6 +63,8 @@ class FanRecipe(RenderedFaces, Trains):
         augmentation: of the training pictures.
         passing_share: what the trained network's mean NME must not exceed, as a share of the mean shape's.
     """
+
+    markup: ClassVar[str] = "68"
 
     size: int
     stacks: int

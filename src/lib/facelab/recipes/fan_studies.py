@@ -1,11 +1,7 @@
-"""FAN's studies: which networks they train, and what is measured of each.
+"""FAN's studies: which networks they train, and what is measured of each."""
 
-A study compares *variants*. A variant is trained with several seeds; what is measured of each run is a handful of
-numbers, so that a run is trained once and read often.
-"""
-
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -29,6 +25,7 @@ from facelab.recipes.fan_depth import PROFILES as DEPTH_PROFILES
 from facelab.recipes.fan_depth import FanDepthRecipe
 from facelab.recipes.fan_lift import FanLiftRecipe
 from facelab.recipes.settings import nearest
+from facelab.recipes.study_runs import Measured, Studies, Summary, Variant, parameters
 from facelab.training import Optimizer, Training, WarmupCosine
 
 THRESHOLD = 0.07  # of the AUC: FAN's
@@ -40,22 +37,6 @@ SIDES = (20, 30, 40, 50, 60, 80, 100)
 LOST_SIDE = 6
 _WHOLE = 125
 LABEL_NOISES = (0.02, 0.05)
-
-Summary = dict[str, float]
-Measured = dict[str, Summary]
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A network to train.
-
-    Attributes:
-        recipe: how. measure: from recipe and trained network to what is measured. what: sets it apart, in a few words.
-    """
-
-    recipe: Any
-    measure: Callable[[Any, nn.Module], Measured]
-    what: str
 
 
 def variants(profile: str) -> dict[str, Variant]:
@@ -122,11 +103,6 @@ def width_of_equals(recipe: FanRecipe) -> int:
 
     wanted = count("bottleneck", recipe.width)
     return min(range(16, recipe.width + 1, 16), key=lambda width: abs(count("hpm", width) - wanted))
-
-
-def parameters(network: nn.Module) -> int:
-    """How many numbers are learnt."""
-    return sum(parameter.numel() for parameter in network.parameters())
 
 
 # ------------------------------------------------------------------------------------------------ what is measured
@@ -287,3 +263,5 @@ SIGMAS: Mapping[str, tuple[float, ...]] = {
     "cpu": (1.0, 1.5, 2.5),
     "gpu": (1.0, 1.75, 3.25),
 }
+
+STUDIES = Studies("fan", "FAN", variants)

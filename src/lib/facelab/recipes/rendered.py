@@ -1,5 +1,6 @@
 """What recipes on rendered faces have in common: their faces, their batches, and how they are trained."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import torch
 
 from facelab.data import FaceSample, LiveFaces, SceneRanges, SyntheticFaces
-from facelab.training import Fitted, fit
+from facelab.training import Fitted, Training, fit
 
 TEST_SEED = 10_000  # test faces never share a seed with training faces
 
@@ -15,12 +16,19 @@ TEST_SEED = 10_000  # test faces never share a seed with training faces
 class Trains:
     """A recipe that is trained in one go."""
 
+    @property
+    def trainings(self) -> dict[str, Training]:
+        """The one there is, without a name."""
+        recipe: Any = self
+        return {"": recipe.training}
+
     def train(
         self,
         seed: int = 0,
         device: torch.device | str = "cpu",
         output: str | Path | None = None,
         progress: bool = False,
+        notes: Mapping[str, Any] | None = None,
     ) -> Fitted:
         """Trains from scratch, or goes on: :func:`facelab.training.fit` with this recipe.
 
@@ -28,7 +36,7 @@ class Trains:
             The network in evaluation mode and the history; its entries hold what the recipe measures of the test faces.
         """
         recipe: Any = self  # what else fit asks for is the recipe's own
-        return fit(recipe, seed, str(device), output, progress)
+        return fit(recipe, seed, str(device), output, progress, notes)
 
 
 class RenderedFaces:

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from facelab import recipes
 from facelab.data import FaceSample
 from facelab.metrics import nme
-from facelab.recipes.fan import FanRecipe
 from facelab.recipes.settings import changed
 from facelab.training import load_weights
 from facelab.training.keeper import MODEL
@@ -48,13 +47,14 @@ def trained(folder: str | Path) -> tuple[Any, nn.Module]:
     return recipe, model.eval()
 
 
-def errors_on(recipe: FanRecipe, model: nn.Module, faces: Any, mirror: bool = False) -> Tensor:
+def errors_on(recipe: Any, model: nn.Module, faces: Any, mirror: bool = False) -> Tensor:
     """NME over the box ``(N,)`` of faces in pictures of any size, over the landmarks that are there.
 
     Args:
+        recipe: of a network that finds landmarks in a picture.
         faces: indexed ``FaceSample`` with the 68-point mark-up.
     Raises:
-        ValueError: for another mark-up.
+        ValueError: for another mark-up, or a recipe whose network is given landmarks.
     """
     errors = []
     for index in range(len(faces)):
@@ -63,8 +63,20 @@ def errors_on(recipe: FanRecipe, model: nn.Module, faces: Any, mirror: bool = Fa
             raise ValueError(f"{sample.name}: expected the mark-up 68, got {sample.markup}")
         with torch.inference_mode():
             predicted = recipe.landmarks(model, FaceSample.stack([sample]), mirror=mirror)
-        errors.append(error_of(predicted[0], sample))
+        errors.append(error_of(predicted[0, :, :2], sample.converted(markup_of(recipe))))
     return torch.stack(errors)
+
+
+def markup_of(recipe: Any) -> str:
+    """The mark-up of the landmarks that a recipe's network finds in a picture.
+
+    Raises:
+        ValueError: if it is given landmarks, too.
+    """
+    name = getattr(recipe, "markup", None)
+    if name is None:
+        raise ValueError(f"{type(recipe).__name__}: expected a network that finds landmarks; this one is given some")
+    return str(name)
 
 
 def error_of(predicted: Tensor, sample: FaceSample) -> Tensor:

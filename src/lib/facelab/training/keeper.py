@@ -5,6 +5,8 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
+from torch import nn
+
 from facelab.training.checkpoint import load_checkpoint, save_checkpoint
 from facelab.training.describe import flat
 from facelab.training.replacing import replacing
@@ -42,7 +44,7 @@ class Keeper:
         """
         if self.folder is None:
             return
-        self._claim()
+        self.claim()
         if self.writes:
             for torn in self.folder.glob("*.partial"):  # of a process that was killed while it wrote
                 torn.unlink()
@@ -92,26 +94,37 @@ class Keeper:
         """Writes the history, and its last entry for TensorBoard."""
         if not self.writes or self.folder is None:
             return
-        self._write_history(state)
+        self._write_history(state.history)
         self._board = self._board or _board(self.folder)
         if self._board is not None:
             _show(self._board, state.history[-1], state.step)
 
     def close(self, state: State) -> None:
         """At the end of the run: its history, and the weights that come out of it."""
-        if self.writes and self.folder is not None:
-            self._write_history(state)  # a run that was killed between its last checkpoint and its end has none
-            notes = {key: json.dumps(value) for key, value in self.what.items()}
-            save_weights(state.finished(), self.folder / MODEL, notes)
+        # The history again: a run that was killed between its last checkpoint and its end has none.
+        self.finish(state.finished(), state.history)
         if self._board is not None:
             self._board.close()
 
-    def _write_history(self, state: State) -> None:
-        assert self.folder is not None
-        _replace(self.folder / "history.jsonl", "".join(json.dumps(entry) + "\n" for entry in state.history))
+    def finish(self, model: nn.Module, history: list[Entry]) -> None:
+        """Writes what comes out: an entry an epoch, and the weights."""
+        if self.writes and self.folder is not None:
+            self._write_history(history)
+            notes = {key: json.dumps(value) for key, value in self.what.items()}
+            save_weights(model, self.folder / MODEL, notes)
 
-    def _claim(self) -> None:
+    def _write_history(self, history: list[Entry]) -> None:
         assert self.folder is not None
+        _replace(self.folder / "history.jsonl", "".join(json.dumps(entry) + "\n" for entry in history))
+
+    def claim(self) -> None:
+        """Notes in the folder what is trained there.
+
+        Raises:
+            ValueError: if the folder holds something else.
+        """
+        if self.folder is None:
+            return
         path = self.folder / "run.json"
         what = json.loads(json.dumps(self.what))
         if path.exists():

@@ -44,8 +44,10 @@ def load_weights(model: nn.Module, path: str | Path) -> dict[str, str]:
             notes = dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path}: expected a safetensors file of weights: {error}") from error
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise ValueError(f"{path}: expected weights of this network: {error}") from error
+    expected = model.state_dict()
+    for name in sorted({*expected, *tensors}):
+        here, there = (tuple(each[name].shape) if name in each else "none" for each in (expected, tensors))
+        if here != there:
+            raise ValueError(f"{path}: expected weights of this network; {name} is {there}, not {here}")
+    model.load_state_dict(tensors)
     return notes

@@ -1,4 +1,4 @@
-"""The runs of FAN's studies: trained once, refused when they are of something else, read in order."""
+"""The runs of studies: trained once, refused when they are of something else, read in order."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from facelab.recipes import PROFILES, fan_study_runs
-from facelab.recipes.fan_studies import Variant, parameters, variants
-from facelab.recipes.fan_study_runs import Run, Study, read_study, recorded, run_all, runs_folder
+from facelab.recipes import PROFILES, study_runs
+from facelab.recipes.fan_studies import STUDIES, variants
+from facelab.recipes.study_runs import Measured, Run, Studies, Study, Variant, parameters
 from facelab.training import describe, load_weights
 
 ONLY = ("1 stack", "depth, unguided")
@@ -34,7 +34,7 @@ def trained(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> _Trained:
     folder, said = tmp_path_factory.mktemp("runs"), list[str]()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FACELAB_CACHE", str(cache))
-        study = run_all("smoke", (1, 0), folder / "runs", ONLY, "cpu", said.append, folder / "weights")
+        study = STUDIES.run_all("smoke", (1, 0), folder / "runs", ONLY, "cpu", said.append, folder / "weights")
     return _Trained(folder / "runs", folder / "weights", study, said)
 
 
@@ -72,10 +72,10 @@ def test_what_is_there_is_not_trained_again(trained: _Trained, monkeypatch: pyte
     def refuse(*_: object) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(fan_study_runs, "_run", refuse)
+    monkeypatch.setattr(study_runs, "_run", refuse)
     said: list[str] = []
-    study = run_all("smoke", (0, 1), trained.folder, ONLY, "cpu", said.append)
-    assert study.runs == trained.study.runs == read_study(trained.folder, "smoke").runs and not said
+    study = STUDIES.run_all("smoke", (0, 1), trained.folder, ONLY, "cpu", said.append)
+    assert study.runs == trained.study.runs == STUDIES.read(trained.folder, "smoke").runs and not said
     assert {path: path.stat().st_mtime_ns for path in trained.folder.iterdir()} == before
 
 
@@ -85,9 +85,9 @@ def test_a_damaged_file_is_refused_by_name(trained: _Trained, tmp_path: Path, co
     (folder / "1-stack-0.json").write_text(content)
     message = "1-stack-0.json: expected a run of FAN's studies: .*; move it away to train anew"
     with pytest.raises(ValueError, match=message):
-        read_study(folder, "smoke")
+        STUDIES.read(folder, "smoke")
     with pytest.raises(ValueError, match=message):
-        run_all("smoke", (0, 1), folder, ONLY, "cpu")
+        STUDIES.run_all("smoke", (0, 1), folder, ONLY, "cpu")
 
 
 def test_a_run_of_another_recipe_is_refused_by_name(trained: _Trained, tmp_path: Path) -> None:
@@ -98,23 +98,23 @@ def test_a_run_of_another_recipe_is_refused_by_name(trained: _Trained, tmp_path:
     path.write_text(json.dumps(told))
     message = "depth-unguided-1.json: is of another recipe than 'depth, unguided' is now; move it away to train anew"
     with pytest.raises(ValueError, match=message):
-        read_study(folder, "smoke")
+        STUDIES.read(folder, "smoke")
     with pytest.raises(ValueError, match=message):
-        run_all("smoke", (0, 1), folder, ONLY, "cpu")
+        STUDIES.run_all("smoke", (0, 1), folder, ONLY, "cpu")
     path.write_text(json.dumps(told | {"variant": "5 stacks"}))
     with pytest.raises(ValueError, match="holds '5 stacks', seed 1; expected 5-stacks-1.json"):
-        read_study(folder, "smoke")
+        STUDIES.read(folder, "smoke")
     path.rename(renamed := folder / "5-stacks-1.json")
     with pytest.raises(ValueError, match="another recipe than '5 stacks' is now"):
-        read_study(folder, "smoke")
+        STUDIES.read(folder, "smoke")
     renamed.unlink()
     with pytest.raises(ValueError, match="1-stack-0.json: is of another recipe than '1 stack' is now"):
-        read_study(folder, "cpu")
+        STUDIES.read(folder, "cpu")
 
 
 def test_an_unknown_variant_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="variant '5 stacks': expected one of 4 stacks, 1 stack, "):
-        run_all("smoke", (0,), tmp_path / "runs", ("1 stack", "5 stacks"), "cpu")
+        STUDIES.run_all("smoke", (0,), tmp_path / "runs", ("1 stack", "5 stacks"), "cpu")
     assert not (tmp_path / "runs").exists()
 
 
@@ -124,19 +124,102 @@ class _Instant:
 
     def training_set(self, seed: int) -> None: ...
 
-    def train(self, seed: int, device: torch.device) -> tuple[nn.Module, list[Any]]:
-        return nn.Linear(seed + 1, 1), []
+    def train(self, seed: int, device: torch.device) -> tuple[nn.Module, list[dict[str, float]]]:
+        return nn.Linear(seed + 1, 1), [{"epoch": 1, "seconds": 700.0, "loss": 0.0000123456789}]
+
+
+def _first_weight(recipe: Any, model: nn.Module) -> Measured:
+    return {"plain": {"nme": next(model.parameters())[0, 0].item()}}
+
+
+@dataclass(frozen=True)
+class _GoesOn(_Instant):
+    """A recipe that trains what it is given for one more epoch."""
+
+    def train(  # type: ignore[override]
+        self, seed: int, device: torch.device, *, start: tuple[float, float]
+    ) -> tuple[nn.Module, list[dict[str, float]]]:
+        weight, seconds = start
+        network = nn.Linear(1, 1)
+        nn.init.constant_(network.weight, 2 * weight)
+        return network, [{"epoch": 1, "seconds": seconds}, {"epoch": 2, "seconds": 30.25}]
+
+
+def _of(variant: Variant) -> Studies:
+    return Studies("made-up", "Somebody", lambda _: {"the one": variant})
+
+
+def test_the_history_is_kept_and_seconds_are_those_on_the_clock(tmp_path: Path) -> None:
+    studies = _of(Variant(_Instant(), _first_weight, "starts from nothing"))
+    (run,) = studies.run_all("smoke", [0], tmp_path, device="cpu", say=lambda _: None).runs
+    assert run.history == [{"epoch": 1, "seconds": 700.0, "loss": 0.0000123457}] and run.seconds < 10
+    (path,) = tmp_path.iterdir()
+    assert json.loads(path.read_text())["history"] == run.history
+
+
+def test_a_training_goes_on_from_its_start(tmp_path: Path) -> None:
+    """It is given what its own seed and device start from, and its seconds are those of the whole history."""
+    asked: list[tuple[int, torch.device]] = []
+
+    def start(seed: int, device: torch.device) -> tuple[float, float]:
+        asked.append((seed, device))
+        return seed / 4, 100.0 + seed
+
+    studies = _of(Variant(_GoesOn(), _first_weight, "starts from another", start))
+    study = studies.run_all("smoke", [1, 2], tmp_path, device="cpu", say=lambda _: None)
+    assert asked == [(1, torch.device("cpu")), (2, torch.device("cpu"))]
+    assert study.values("the one", "plain", "nme") == (0.5, 1.0)
+    assert [[entry["seconds"] for entry in run.history] for run in study.runs] == [[101.0, 30.25], [102.0, 30.25]]
+    assert [run.seconds for run in study.runs] == pytest.approx([131.25, 132.25], abs=0.051)
+
+
+def test_a_run_without_a_history_is_still_read(trained: _Trained, tmp_path: Path) -> None:
+    for path in _copied(trained, tmp_path).iterdir():
+        told = json.loads(path.read_text())
+        assert [entry["epoch"] for entry in told.pop("history")] == [1]
+        path.write_text(json.dumps(told))
+    study = STUDIES.read(tmp_path, "smoke")
+    assert study.runs == tuple(replace(run, history=[]) for run in trained.study.runs)
+
+
+@pytest.mark.parametrize(
+    ("plain", "told"),
+    [
+        ({"auc": 0.9, "gte_xyz": 0.0512, "gte_xy": 0.04}, "the one, seed 0: gte_xyz 5.12 %, 0 s"),
+        ({"gte_xy": 0.04, "gte_xyz": 0.0512}, "the one, seed 0: gte_xy 4.00 %, 0 s"),
+        ({"gte 0-30": 0.01, "gte": 0.02}, "the one, seed 0: gte 2.00 %, 0 s"),
+        ({"auc": 0.9}, "the one, seed 0: 0 s"),
+    ],
+)
+def test_the_first_error_is_told(tmp_path: Path, plain: dict[str, float], told: str) -> None:
+    said: list[str] = []
+    variant = Variant(_Instant(), lambda recipe, model: {"plain": plain}, "of many numbers")
+    _of(variant).run_all("smoke", [0], tmp_path, device="cpu", say=said.append)
+    assert said == [told]
+
+
+def test_messages_and_folders_are_of_the_paper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACELAB_BOOK", str(tmp_path))
+    (tmp_path / "data").mkdir()
+    studies = _of(Variant(_Instant(), _first_weight, "never trained"))
+    folder = studies.folder("quick")
+    assert folder == tmp_path / "data" / "results" / "quick" / "made-up-runs"
+    folder.mkdir(parents=True)
+    (folder / "the-one-0.json").write_text(json.dumps(asdict(_run("the one", 0, 0.1)) | {"measured": {"mirrored": {}}}))
+    with pytest.raises(ValueError, match="expected a run of Somebody's studies: no measurement 'plain' in it"):
+        studies.recorded("quick")
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_every_variant_has_a_file_of_its_own(profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_variant_has_a_file_of_its_own(profile: str, tmp_path: Path) -> None:
     instant = {
         name: Variant(_Instant(), lambda recipe, model: {"plain": {"nme": parameters(model) / 100}}, name)
         for name in variants(profile)
     }
-    monkeypatch.setattr(fan_study_runs, "variants", lambda _: instant)
     said: list[str] = []
-    study = run_all(profile, range(2), tmp_path, device="cpu", say=said.append)
+    study = Studies("made-up", "Somebody", lambda _: instant).run_all(
+        profile, range(2), tmp_path, device="cpu", say=said.append
+    )
     assert len(list(tmp_path.iterdir())) == 2 * len(instant) == len(study.runs) == len(said)
     assert all(study.values(name, "plain", "nme") == (0.02, 0.03) for name in instant)
 
@@ -178,14 +261,14 @@ def test_runs_of_a_profile_or_those_of_the_reference(
 ) -> None:
     monkeypatch.setenv("FACELAB_BOOK", str(tmp_path))
     (tmp_path / "data").mkdir()
-    assert runs_folder("smoke") == tmp_path / "data" / "results" / "smoke" / "fan-runs"
-    runs_folder("cpu").mkdir(parents=True)
+    assert STUDIES.folder("smoke") == tmp_path / "data" / "results" / "smoke" / "fan-runs"
+    STUDIES.folder("cpu").mkdir(parents=True)
     cpu = json.loads(json.dumps(describe(variants("cpu")["1 stack"].recipe)))
     reference = replace(trained.study.runs[0], recipe=cpu)
-    (runs_folder("cpu") / "1-stack-0.json").write_text(json.dumps(asdict(reference)))
-    name, study = recorded("smoke")
+    (STUDIES.folder("cpu") / "1-stack-0.json").write_text(json.dumps(asdict(reference)))
+    name, study = STUDIES.recorded("smoke")
     assert name == "cpu" and study.runs == (reference,)
-    runs_folder("smoke").mkdir(parents=True)
-    _copied(trained, runs_folder("smoke"))
-    name, study = recorded("smoke")
+    STUDIES.folder("smoke").mkdir(parents=True)
+    _copied(trained, STUDIES.folder("smoke"))
+    name, study = STUDIES.recorded("smoke")
     assert name == "smoke" and study.runs == trained.study.runs

@@ -1,0 +1,33 @@
+"""What the runs of a paper's studies say, as results."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from facelab.ledger.results import Quantity, save_result
+from facelab.recipes.study_runs import Study
+
+
+def save_experiments(
+    experiments: Mapping[str, Mapping[str, Quantity]],
+    study: Study,
+    name: str,
+    profile: str,
+    seeds: Sequence[int],
+    device: str,
+) -> list[Path]:
+    """Writes every experiment to ``data/results/<profile>``.
+
+    Args:
+        experiments: from experiment to name to quantity, one value a seed. study: what they were taken from.
+        name: of the paper's command: ``facelab bench <name>`` repeats the runs.
+    Raises:
+        ValueError: as :func:`facelab.ledger.save_result`.
+    """
+    seconds = sum(run.seconds for run in study.runs)
+    return [
+        save_result(
+            experiment, profile, quantities, seeds=seeds, seconds=seconds, device=device,
+            command=f"python -m facelab bench {name} --profile {profile} --seeds {len(seeds)}",
+        )
+        for experiment, quantities in experiments.items()
+    ]  # fmt: skip
