@@ -1,5 +1,6 @@
 """The networks of the two-stage method: detection of parts, regression of heatmaps, regression of depth."""
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -26,6 +27,8 @@ class PartDetection(nn.Module):
     Args:
         landmarks: N. trunk: a ResNet of torchvision, by name; the paper has ``"resnet152"``.
         pretrained: start from ImageNet's weights, which torchvision downloads; else He's initialisation.
+        prior: what the untrained network answers everywhere. The paper's zeros answer one half, although discs take a
+            few thousandths of a map: to learn that alone takes a thousand steps.
     Shapes:
         ``(B, 3, H, W)`` RGB in [0, 1] to ``(B, N, H, W)``; H and W multiples of 32.
     Raises:
@@ -37,10 +40,14 @@ class PartDetection(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, landmarks: int = 66, trunk: str = "resnet152", pretrained: bool = False) -> None:
+    def __init__(
+        self, landmarks: int = 66, trunk: str = "resnet152", pretrained: bool = False, prior: float = 0.5
+    ) -> None:
         super().__init__()
         if trunk not in _TRUNKS:
             raise ValueError(f"PartDetection trunk: expected one of {', '.join(_TRUNKS)}, got {trunk!r}")
+        if not 0 < prior < 1:
+            raise ValueError(f"PartDetection prior: expected a number between 0 and 1, got {prior}")
         _positive("PartDetection", landmarks=landmarks)
         resnet = torchvision.models.get_model(trunk, weights="DEFAULT" if pretrained else None)
         channels = resnet.fc.in_features
@@ -53,7 +60,7 @@ class PartDetection(nn.Module):
         self.enlarge = deconvolution(landmarks, _HEAD_STRIDE)
         self.score = nn.Conv2d(landmarks, landmarks, 1)
         nn.init.zeros_(self.score.weight)
-        nn.init.zeros_(self.score.bias)  # type: ignore[arg-type]
+        nn.init.constant_(self.score.bias, math.log(prior / (1 - prior)))  # type: ignore[arg-type]
         # Colours as ImageNet's networks know them.
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406])[:, None, None], persistent=False)
         self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225])[:, None, None], persistent=False)
@@ -69,7 +76,7 @@ class PartRegression(nn.Module):
     """Refines what the detection found: discs and the picture to one Gaussian a landmark.
 
     An hourglass that doubles its resolution by learnt deconvolutions instead of by repeating pixels, and one more
-    deconvolution that brings its maps to the size of the picture.
+    deconvolution that brings its maps to the size of the picture. Untrained it draws empty maps.
 
     Args:
         landmarks: N. width: channels of the hourglass. depth: its halvings. blocks: bottlenecks at each of its places.
@@ -103,6 +110,8 @@ class PartRegression(nn.Module):
                 module.enlarge = deconvolution(width, 2)
         self.features = nn.Sequential(_convolved(width, head), _convolved(head, head))
         self.heatmaps = nn.Conv2d(head, landmarks, 1)
+        nn.init.zeros_(self.heatmaps.weight)
+        nn.init.zeros_(self.heatmaps.bias)  # type: ignore[arg-type]
         self.enlarge = deconvolution(landmarks, _HEAD_STRIDE)
 
     def forward(self, stacked: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 Detection alone, regression on what it finds, then both together.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -37,9 +38,7 @@ from facelab.training import Fitted, Training
 
 MARKUP = "66"
 DECODER = "log-quadratic"
-_DISC = 7 / 220  # radius of a disc over the height of the face
 _CROP = "two_stage"
-_SIGMA = 6 / 384  # of a heatmap over the side of the crop
 _PAPERS = preset("two_stage")
 
 
@@ -51,7 +50,10 @@ class CascadeRecipe(RenderedFaces):
         size: side of the input in pixels. trunk: of the detection. width, hourglass, blocks, head: of the regression.
         detection, regression, joint: the trainings, in this order; one that is None is left out. So a joint training
             from the start has no other; a detection alone, or a regression alone, has only its own.
-        pretrained: trunk with ImageNet's weights.
+        pretrained: trunk with ImageNet's weights. zeros: the detection begins with the paper's answer of one half
+            everywhere, not with the share that discs have.
+        disc: radius of a disc, a share of the height of the face. sigma: deviation of a Gaussian, a share of the side
+            of the crop. Small networks learn wider ones sooner.
         faces, test_faces, picture, margin, yaw, augmentation: as of :class:`facelab.recipes.fan.FanRecipe`.
     """
 
@@ -68,6 +70,9 @@ class CascadeRecipe(RenderedFaces):
     regression: Training | None = None
     joint: Training | None = None
     pretrained: bool = False
+    zeros: bool = False
+    disc: float = 7 / 220
+    sigma: float = 6 / 384
     margin: tuple[float, float] = (1.5, 1.8)
     yaw: tuple[float, float] = (-90.0, 90.0)
     augmentation: Augmentation = _PAPERS
@@ -85,9 +90,10 @@ class CascadeRecipe(RenderedFaces):
     def model(self, seed: int = 0) -> PartCascade:
         """The untrained networks; the same seed gives the same weights, whichever of them there are."""
         points, there = markup(MARKUP).points, self.trainings
+        prior = 0.5 if self.zeros else math.pi * (self.disc * self.face_side / self.size) ** 2
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            detection = PartDetection(points, self.trunk, self.pretrained)
+            detection = PartDetection(points, self.trunk, self.pretrained, prior)
             regression = PartRegression(points, self.width, self.hourglass, self.blocks, self.head)
         cascade = PartCascade(
             detection if there.keys() & {"detection", "joint"} else None,
@@ -119,11 +125,11 @@ class CascadeRecipe(RenderedFaces):
 
     def discs(self, points: Tensor) -> Tensor:
         """Binary maps ``(B, N, size, size)`` of landmarks ``(B, N, 2)`` in pixels of the crop."""
-        return encode_discs(points, self.size, self.size, _DISC * self.face_side)
+        return encode_discs(points, self.size, self.size, self.disc * self.face_side)
 
     def heatmaps(self, points: Tensor) -> Tensor:
         """Gaussians ``(B, N, size, size)`` of landmarks ``(B, N, 2)`` in pixels of the crop."""
-        return encode_heatmaps(points, self.size, self.size, max(1.0, _SIGMA * self.size))
+        return encode_heatmaps(points, self.size, self.size, self.sigma * self.size)
 
     @property
     def face_side(self) -> float:

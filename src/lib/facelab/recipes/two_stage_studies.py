@@ -40,6 +40,8 @@ def variants(profile: str) -> dict[str, Variant]:
         ValueError: for an unknown profile.
     """
     method = nearest("profile", profile, RECIPES)
+    if profile == "cpu":
+        method = replace(method, cascade=_in_16_bits(method.cascade))
     cascade = method.cascade
 
     def depth(what: str, **changes: Any) -> Variant:
@@ -66,6 +68,12 @@ def variants(profile: str) -> dict[str, Variant]:
         "regression only": Variant(alone("regression"), one_part, "no detection"),
         "frontal": Variant(frontal, errors, f"trained on yaw of at most {FRONTAL:.0f}°"),
     }
+
+
+def _in_16_bits(cascade: CascadeRecipe) -> CascadeRecipe:
+    """A third less time on processors that multiply bfloat16."""
+    plans: dict[str, Any] = {name: replace(plan, precision="bf16") for name, plan in cascade.trainings.items()}
+    return replace(cascade, **plans)
 
 
 @lru_cache(maxsize=1)
