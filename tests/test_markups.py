@@ -1,5 +1,8 @@
 """Mark-ups as data."""
 
+from collections import Counter
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import Tensor
@@ -61,6 +64,46 @@ def test_open_curves_have_one_edge_less_than_points(scheme: Markup) -> None:
     assert len(edges) == sum(lengths.values())
     for name, indices in scheme.groups.items():
         assert ((indices[-1], indices[0]) in edges) == (name in scheme.closed and len(indices) > 1)
+
+
+@ALL
+def test_curves_follow_the_drawn_lines_and_their_mirror_images(scheme: Markup) -> None:
+    steps = {frozenset(pair) for curve in scheme.curves for pair in pairwise(curve)}
+    assert steps <= set(map(frozenset, scheme.edges()))
+    mirrored = {tuple(scheme.mirror[i] for i in curve) for curve in scheme.curves}
+    assert {min(curve, curve[::-1]) for curve in mirrored} == {min(curve, curve[::-1]) for curve in scheme.curves}
+    assert all(len(curve) > 2 and len(set(curve)) == len(curve) for curve in scheme.curves)
+
+
+@ALL
+def test_lids_and_lips_end_at_corners(scheme: Markup) -> None:
+    """A landmark of two curves is a corner; the tips of COFW's brows alone slide along the upper line."""
+    shared = {i for i, count in Counter(i for curve in scheme.curves for i in curve).items() if count > 1}
+    assert shared - set(scheme.corners) == ({0, 1, 2, 3} if scheme.name == "29" else set())
+    inside = {i for curve in scheme.curves for i in curve[1:-1]}
+    assert not inside & set(scheme.corners)
+
+
+@pytest.mark.parametrize(
+    ("name", "alone"),
+    [("68", set()), ("66", set()), ("51", set()), ("98", {96, 97}), ("29", {16, 17, 20, 28}), ("21", {12, 16, 20})]
+    + [("19", {18})],
+)
+def test_only_pupils_ears_chin_and_nose_tip_are_on_no_curve(name: str, alone: set[int]) -> None:
+    scheme = markup(name)
+    assert set(range(scheme.points)) - {i for curve in scheme.curves for i in curve} == alone
+
+
+def test_curves_of_68_are_the_thirteen_boundaries_of_the_adaptive_wing_code() -> None:
+    lengths = sorted(len(curve) for curve in markup("68").curves)
+    assert lengths == sorted([17, 5, 5, 4, 5, 4, 4, 4, 4, 7, 7, 5, 5])
+    assert (60, 67, 66, 65, 64) in markup("68").curves
+    assert len(markup("98").curves) == 13 + 2  # and the lower lines of the brows
+
+
+def test_curves_of_66_stop_where_the_corners_are_left_out() -> None:
+    """Inner lips are two open lines: the upper one does not run on into the lower one."""
+    assert {(60, 61, 62), (65, 64, 63)} <= set(markup("66").curves)
 
 
 def test_the_middle_of_the_68_points_is_its_own_mirror() -> None:

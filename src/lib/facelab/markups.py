@@ -22,6 +22,10 @@ class Markup:
         eyes: for either eye, image left first, the landmarks whose mean is the end of the inter-pupil distance.
         corners: landmarks that lie at one place of the face and have no curve to slide along: corners of eyes and
             mouth, pupils, ear lobes (facts of the anisotropic loss, Rayhan et al. 2020, section 3.1).
+        curves: the lines of the face that landmarks may slide along, each as its landmarks in order; one that ends
+            where it begins is closed. Groups are for drawing: a lid is a curve, the outline of an eye is a group. They
+            are the boundary lines of the released code of Wang et al. 2019, and what that leaves out: lower brows of
+            98 points, mouth of 21, all of 29. A landmark of several curves is a corner or slides along the first.
     """
 
     name: str
@@ -32,6 +36,7 @@ class Markup:
     outer_eye_corners: tuple[int, int]
     eyes: tuple[tuple[int, ...], tuple[int, ...]]
     corners: tuple[int, ...]
+    curves: tuple[tuple[int, ...], ...]
 
     def edges(self) -> list[tuple[int, int]]:
         """Pairs of neighbouring landmarks along every curve, for drawing."""
@@ -84,6 +89,11 @@ _68 = Markup(
     outer_eye_corners=(36, 45),
     eyes=(_run(36, 41), _run(42, 47)),
     corners=(36, 39, 42, 45, 48, 54, 60, 64),
+    curves=(
+        *(_run(0, 16), _run(17, 21), _run(22, 26), _run(27, 30), _run(31, 35)),
+        *(_run(36, 39), (36, 41, 40, 39), _run(42, 45), (42, 47, 46, 45)),
+        *(_run(48, 54), (48, 59, 58, 57, 56, 55, 54), _run(60, 64), (60, 67, 66, 65, 64)),
+    ),
 )
 
 
@@ -106,6 +116,7 @@ def _without(source: Markup, name: str, left_out: set[int]) -> Markup:
         outer_eye_corners=(place[corners[0]], place[corners[1]]),
         eyes=(renumbered(source.eyes[0]), renumbered(source.eyes[1])),
         corners=renumbered(source.corners),
+        curves=tuple(curve for curve in map(renumbered, source.curves) if curve),
     )
 
 
@@ -138,6 +149,11 @@ _98 = Markup(
     outer_eye_corners=(60, 72),
     eyes=((96,), (97,)),
     corners=(60, 64, 68, 72, 76, 82, 88, 92, 96, 97),
+    curves=(
+        *(_run(0, 32), _run(33, 37), _run(38, 41), _run(42, 46), _run(47, 50), _run(51, 54), _run(55, 59)),
+        *(_run(60, 64), (60, 67, 66, 65, 64), _run(68, 72), (68, 75, 74, 73, 72)),
+        *(_run(76, 82), (76, 87, 86, 85, 84, 83, 82), _run(88, 92), (88, 95, 94, 93, 92)),
+    ),
 )
 # COFW (Burgos-Artizzu et al. 2013). The corners of the mouth belong to both lines of the lips.
 _29 = Markup(
@@ -161,8 +177,13 @@ _29 = Markup(
     outer_eye_corners=(8, 9),
     eyes=((16,), (17,)),
     corners=(8, 9, 10, 11, 16, 17, 22, 23),
+    curves=(
+        *((0, 4, 2), (0, 5, 2), (3, 6, 1), (3, 7, 1), (18, 21, 19)),
+        *((8, 12, 10), (8, 13, 10), (11, 14, 9), (11, 15, 9)),
+        *((22, 24, 23), (22, 27, 23), (22, 25, 23), (22, 26, 23)),
+    ),
 )
-# AFLW (Koestinger et al. 2011): an eye is its corners and its centre.
+# AFLW (Koestinger et al. 2011): an eye is its corners and its centre, which may slide between them.
 _21 = Markup(
     name="21",
     points=21,
@@ -181,7 +202,8 @@ _21 = Markup(
     mirror=_mirror(21, {0: 5, 1: 4, 2: 3, 6: 11, 7: 10, 8: 9, 12: 16, 13: 15, 17: 19}),
     outer_eye_corners=(6, 11),
     eyes=((7,), (10,)),
-    corners=(6, 7, 8, 9, 10, 11, 12, 16, 17, 19),
+    corners=(6, 8, 9, 11, 12, 16, 17, 19),
+    curves=((0, 1, 2), (3, 4, 5), (6, 7, 8), (9, 10, 11), (13, 14, 15), (17, 18, 19)),
 )
 _MARKUPS = {
     "68": _68,

@@ -1,5 +1,20 @@
 """What the networks are trained to make small."""
 
+from facelab.losses.adaptive import adaptive_wing
+from facelab.losses.anisotropy import anisotropic, anisotropic_weights
+from facelab.losses.contours import across_and_along, tangents
+from facelab.losses.coordinates import l1, l2, smooth_l1, wing
 from facelab.losses.heatmap import stacked_heatmap_l2
 
-__all__ = ["stacked_heatmap_l2"]
+__all__ = [
+    "across_and_along",
+    "adaptive_wing",
+    "anisotropic",
+    "anisotropic_weights",
+    "l1",
+    "l2",
+    "smooth_l1",
+    "stacked_heatmap_l2",
+    "tangents",
+    "wing",
+]
