@@ -1,6 +1,7 @@
 """Faces with labels: samples, crops and augmentation, heatmap targets, synthetic sets."""
 
 from facelab.data.augmentation import PRESETS, Augmentation, preset
+from facelab.data.balance import SAMPLINGS, PoseBalanced, PoseBins, collect_landmarks, pose_bins, pose_scores
 from facelab.data.cache import cache_folder
 from facelab.data.crops import CROPS, Crop, box_side, crop_faces, crop_window, inexact_boxes
 from facelab.data.heatmaps import (
@@ -23,15 +24,19 @@ __all__ = [
     "DECODERS",
     "OCCLUDERS",
     "PRESETS",
+    "SAMPLINGS",
     "Augmentation",
     "Crop",
     "FaceSample",
     "LiveFaces",
+    "PoseBalanced",
+    "PoseBins",
     "SceneRanges",
     "ShakenLabels",
     "SyntheticFaces",
     "box_side",
     "cache_folder",
+    "collect_landmarks",
     "crop_faces",
     "crop_window",
     "decode_heatmaps",
@@ -40,6 +45,8 @@ __all__ = [
     "landmark_box",
     "occlude",
     "open_dataset",
+    "pose_bins",
+    "pose_scores",
     "preset",
     "read_image",
     "shaken_landmarks",

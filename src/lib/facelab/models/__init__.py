@@ -1,6 +1,7 @@
 """The networks of the five papers."""
 
 from facelab.models.blocks import HPM, Bottleneck
+from facelab.models.direct import DirectRegression
 from facelab.models.fan import FAN, Hourglass
 from facelab.models.fan_depth import FANDepth
 from facelab.models.inference import for_inference, for_training
@@ -13,6 +14,7 @@ __all__ = [
     "HPM",
     "Bottleneck",
     "DepthRegression",
+    "DirectRegression",
     "FANDepth",
     "Hourglass",
     "LandmarkRegressor",

@@ -4,7 +4,7 @@ from facelab.training.checkpoint import load_checkpoint, save_checkpoint
 from facelab.training.describe import describe
 from facelab.training.device import pick_device
 from facelab.training.ema import Ema
-from facelab.training.feed import Endless, Feed
+from facelab.training.feed import Endless, Feed, Redrawn
 from facelab.training.guards import Interrupted
 from facelab.training.loop import Fitted, Recipe, fit
 from facelab.training.order import Order, generator_for
@@ -30,6 +30,7 @@ __all__ = [
     "Precision",
     "Prefetch",
     "Recipe",
+    "Redrawn",
     "Schedule",
     "Steps",
     "Training",

@@ -25,6 +25,17 @@ class Endless(Sized, Protocol):
         """New samples, stacked, from a generator on the CPU. The length says how many are called an epoch."""
 
 
+@runtime_checkable
+class Redrawn(Sized, Protocol):
+    """Training samples that are chosen anew every epoch from a larger set; the length is that of an epoch."""
+
+    whole: Any
+    """The set, with an index."""
+
+    def drawn(self, epoch: int) -> Tensor:
+        """Indices into the whole of the samples of an epoch, counted from 0; the same ones each time it is asked."""
+
+
 class Prepares(Protocol):
     """What a recipe does with samples before the network sees them."""
 
@@ -43,12 +54,14 @@ class Feed:
     from nothing (:class:`Endless`), without a loader.
 
     Args:
-        samples: a set with a length and an index, or :class:`Endless`. recipe: stacks and prepares.
-        order: of the samples. world: its processes share the parts of each batch. seed: of the random changes.
-        workers: reading processes; 0 reads in a thread, or in this one for CUDA.
+        samples: a set with a length and an index, :class:`Redrawn`, or :class:`Endless`. recipe: stacks and prepares.
+        order: of the samples of an epoch. world: its processes share the parts of each batch. seed: of the random
+            changes. workers: reading processes; 0 reads in a thread, or in this one for CUDA.
     """
 
     def __init__(self, samples: Any, recipe: Prepares, order: Order, world: World, seed: int, workers: int = 0) -> None:
+        if isinstance(samples, Redrawn):
+            samples, order = samples.whole, order.of(samples.drawn)
         self.samples, self.recipe, self.order, self.world = samples, recipe, order, world
         self.seed, self.workers = seed, workers
         self._clock = _CudaClock() if world.device.type == "cuda" else _Clock()

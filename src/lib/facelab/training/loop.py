@@ -98,7 +98,7 @@ def fit(
         torch.set_num_threads(threads)  # drawing faces changes it
         order = Order(len(samples), plan.batch, seed, parts=plan.accumulate * world.size)
         feed = Feed(samples, recipe, order, world, seed, plan.workers)
-        watch = Watch(_LOOK if world.device.type == "cuda" else 1, order.step, gradients=precision.name != "fp16")
+        watch = Watch(_LOOK if world.device.type == "cuda" else 1, feed.order.step, gradients=precision.name != "fp16")
         total, clock = plan.epochs * len(order), _Clock()
         bar = stack.enter_context(_bar(state.step, total, progress and world.writes))
 

@@ -1,5 +1,6 @@
 """Which samples make up which batch: a function of the seed and the step, so that there is no place to lose."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -21,17 +22,20 @@ class Order:
     with the same random changes, on one process or on many.
 
     Args:
-        count: training samples. batch: samples a step. seed: of the permutations. parts: of a batch.
+        count: training samples of an epoch. batch: samples a step. seed: of the permutations. parts: of a batch.
+        drawn: which ``count`` samples of a larger set are those of an epoch, as indices; else they are 0 to count - 1.
     Raises:
         ValueError: if the batch is larger than the set, or is not a multiple of the parts.
     """
 
-    def __init__(self, count: int, batch: int, seed: int, parts: int = 1) -> None:
+    def __init__(
+        self, count: int, batch: int, seed: int, parts: int = 1, drawn: Callable[[int], torch.Tensor] | None = None
+    ) -> None:
         if batch > count:
             raise ValueError(f"batch: expected at most the {count} training samples, got {batch}")
         if batch % parts:
             raise ValueError(f"batch: expected a multiple of {parts} (processes times accumulated parts), got {batch}")
-        self.count, self.batch, self.seed, self.parts = count, batch, seed, parts
+        self.count, self.batch, self.seed, self.parts, self.drawn = count, batch, seed, parts, drawn
         self._permutation = lru_cache(maxsize=2)(self._permute)
 
     def __len__(self) -> int:
@@ -39,7 +43,12 @@ class Order:
         return self.count // self.batch
 
     def _permute(self, epoch: int) -> torch.Tensor:
-        return torch.randperm(self.count, generator=generator_for(self.seed, epoch))
+        places = torch.randperm(self.count, generator=generator_for(self.seed, epoch))
+        return places if self.drawn is None else self.drawn(epoch)[places]
+
+    def of(self, drawn: Callable[[int], torch.Tensor]) -> "Order":
+        """The same order of other samples every epoch."""
+        return Order(self.count, self.batch, self.seed, self.parts, drawn)
 
     def step(self, step: int) -> list[int]:
         """Indices of the samples of a step; steps are counted over the whole run."""
