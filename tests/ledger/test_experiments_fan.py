@@ -1,13 +1,12 @@
-"""FAN's experiments: what the ledger asks for, by hand from a small study, and those on record."""
+"""FAN's experiments: what the ledger asks for, by hand from a small study."""
 
-import json
 from pathlib import Path
 
 import pytest
 
-from facelab.ledger import Quantity, claims, results
+from facelab.ledger import claims, results
 from facelab.ledger.experiments_fan import fan_experiments, save_fan_experiments
-from facelab.recipes.fan_studies import DECODER, STUDIES, variants
+from facelab.recipes.fan_studies import DECODER
 from facelab.recipes.study_runs import Run, Study
 
 # Variant to measurement to numbers, of two seeds each.
@@ -117,44 +116,3 @@ def test_results_are_written_with_their_provenance(book: Path) -> None:
         about = result.provenance
         assert about["command"] == "python -m facelab bench fan --profile smoke --seeds 2"
         assert (about["seeds"], about["seconds"], about["device"]) == ([0, 1], 10.0 * len(study.runs), "cpu")
-
-
-# ------------------------------------------------------------------------------------------------------- on record
-
-
-@pytest.fixture(scope="module")
-def recorded() -> Study:
-    """The runs of the book; their absence is a failure: the chapters are made from them."""
-    folder = STUDIES.folder("cpu")
-    assert folder.is_dir(), f"{folder}: expected the runs of FAN's studies; python -m facelab bench fan trains them"
-    return STUDIES.read(folder, "cpu")  # refuses runs of recipes that are not those of today
-
-
-def test_every_variant_is_on_record_with_the_same_seeds(recorded: Study) -> None:
-    there = {(run.variant, run.seed) for run in recorded.runs}
-    assert len(there) == len(recorded.runs)
-    assert there == {(variant, seed) for variant in variants("cpu") for seed in recorded.seeds()}
-    assert len(recorded.seeds()) >= 3
-
-
-def test_recorded_files_are_named_after_their_runs(recorded: Study) -> None:
-    """And are of different trainings: no run is a copy of another."""
-    for path in STUDIES.folder("cpu").glob("*.json"):
-        run = json.loads(path.read_text())
-        name, seed = path.stem.rsplit("-", 1)
-        assert [*filter(str.isalnum, name)] == [*filter(str.isalnum, run["variant"].lower())], path.name
-        assert int(seed) == run["seed"], path.name
-    assert len({json.dumps(run.measured) for run in recorded.runs}) == len(recorded.runs)
-
-
-def test_recorded_results_are_those_of_the_recorded_runs(recorded: Study) -> None:
-    written = results("cpu")
-    for experiment, quantities in fan_experiments(recorded).items():
-        assert experiment in written, f"{experiment}: no result; python -m facelab bench fan writes it"
-        assert _rounded(written[experiment].quantities) == _rounded(quantities)
-        assert written[experiment].provenance["seeds"] == list(recorded.seeds())
-
-
-def _rounded(quantities: dict[str, Quantity]) -> dict[str, tuple[str, str, tuple[float, ...]]]:
-    """Free of the last bits of a division on another processor."""
-    return {name: (q.what, q.unit, tuple(round(value, 12) for value in q.values)) for name, q in quantities.items()}

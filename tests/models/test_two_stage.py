@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from facelab.models import DepthRegression, Hourglass, PartDetection, PartRegression
-from facelab.models.two_stage import PreActivatedBottleneck, deconvolution
+from facelab.models import DepthRegression, Hourglass, PartCascade, PartDetection, PartRegression, TwoStage
+from facelab.models.two_stage import Parts, PreActivatedBottleneck, deconvolution
 
 
 def _count(network: nn.Module) -> int:
@@ -43,6 +43,19 @@ def test_the_fifth_block_keeps_the_resolution(detection: PartDetection) -> None:
 
 def test_detection_starts_undecided(detection: PartDetection) -> None:
     assert torch.equal(detection(torch.rand(2, 3, 32, 32)), torch.zeros(2, 5, 32, 32))
+
+
+@pytest.mark.parametrize("prior", [0.01, 0.3])
+def test_detection_starts_with_its_prior(prior: float) -> None:
+    made = PartDetection(landmarks=5, trunk="resnet18", prior=prior).eval()
+    torch.testing.assert_close(made(torch.rand(1, 3, 32, 32)).sigmoid(), torch.full((1, 5, 32, 32), prior))
+    with pytest.raises(ValueError, match=f"PartDetection prior: expected a number between 0 and 1, got {prior - 1}"):
+        PartDetection(landmarks=5, trunk="resnet18", prior=prior - 1)
+
+
+def test_regression_starts_with_empty_maps() -> None:
+    made = PartRegression(landmarks=4, width=16, depth=1, blocks=1, head=16)
+    assert not made(torch.rand(2, 7, 32, 32)).any()
 
 
 def test_a_deconvolution_starts_as_bilinear_interpolation() -> None:
@@ -111,3 +124,75 @@ def test_wrong_pictures(detection: PartDetection) -> None:
         detection(torch.zeros(1, 4, 32, 32))
     with pytest.raises(ValueError, match="multiples of 32, got 40 x 32"):
         detection(torch.zeros(1, 3, 40, 32))
+
+
+# --------------------------------------------------------------------------------------------------------- cascades
+
+
+def _small(detection: bool = True, regression: bool = True, frozen: bool = False) -> PartCascade:
+    """Networks whose answers depend on what they see, other than those of new ones."""
+    torch.manual_seed(0)
+    found = PartDetection(landmarks=4, trunk="resnet18") if detection else None
+    if found is not None:
+        nn.init.normal_(found.score.weight)
+    refined = PartRegression(landmarks=4, width=16, depth=1, blocks=1, head=16) if regression else None
+    if refined is not None:
+        nn.init.normal_(refined.heatmaps.weight)
+    return PartCascade(found, refined, frozen)
+
+
+def test_the_regression_sees_the_picture_and_probabilities() -> None:
+    cascade, images = _small().eval(), torch.rand(2, 3, 32, 32)
+    logits, heatmaps = cascade(images)
+    assert bool(logits.any()) and torch.equal(logits, cascade.detection(images))
+    assert torch.equal(heatmaps, cascade.regression(torch.cat([images, logits.sigmoid()], 1)))
+    assert torch.equal(heatmaps, cascade.refine(images, logits))
+    assert not torch.allclose(heatmaps, cascade.refine(images, logits.roll(1, 0)))
+
+
+def test_a_regression_alone_sees_empty_maps() -> None:
+    cascade, images = _small(detection=False).eval(), torch.rand(2, 3, 32, 32)
+    parts = cascade(images)
+    assert isinstance(parts, Parts) and parts.logits is None
+    assert torch.equal(parts.heatmaps, cascade.regression(torch.cat([images, torch.zeros(2, 4, 32, 32)], 1)))
+    assert not torch.allclose(parts.heatmaps, cascade.refine(images, torch.zeros(2, 4, 32, 32)))  # a half, not nothing
+
+
+def test_a_detection_alone_draws_no_heatmaps() -> None:
+    cascade, images = _small(regression=False).eval(), torch.rand(1, 3, 32, 32)
+    parts = cascade(images)
+    assert parts.heatmaps is None and torch.equal(parts.logits, cascade.detection(images))
+    with pytest.raises(ValueError, match="PartCascade: has no regression"):
+        cascade.refine(images, parts.logits)
+    with pytest.raises(ValueError, match="PartCascade: expected a detection, a regression, or both"):
+        PartCascade(None, None)
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_frozen_detection_stays_as_it_is(frozen: bool) -> None:
+    cascade = _small(frozen=frozen).train()
+    before = {name: value.clone() for name, value in cascade.state_dict().items()}
+    optimizer = torch.optim.SGD([p for p in cascade.parameters() if p.requires_grad], 0.1)
+    cascade(torch.rand(2, 3, 32, 32)).heatmaps.square().mean().backward()
+    optimizer.step()
+    changed = {name for name, value in cascade.state_dict().items() if not torch.equal(value, before[name])}
+    assert {"regression.stem.0.weight", "regression.stem.1.running_mean"} <= changed
+    of_detection = {name for name in changed if name.startswith("detection.")}
+    assert not of_detection if frozen else {"detection.trunk.0.weight", "detection.trunk.1.running_mean"} < of_detection
+    assert cascade.regression.training and cascade.detection.training is not frozen
+    assert not cascade.eval().regression.training
+
+
+def test_freezing_can_be_undone() -> None:
+    frozen = _small(frozen=True)
+    thawed = PartCascade(frozen.detection, frozen.regression).train()
+    assert all(p.requires_grad for p in thawed.parameters()) and thawed.detection.training
+
+
+def test_depth_is_given_the_picture_and_the_heatmaps() -> None:
+    cascade = _small().eval()
+    network = TwoStage(cascade, DepthRegression(landmarks=4, blocks=(1, 1, 1, 1), width=8)).eval()
+    images = torch.rand(2, 3, 32, 32)
+    heatmaps, depths = network(images)
+    assert torch.equal(heatmaps, cascade(images).heatmaps) and depths.shape == (2, 4)
+    assert torch.equal(depths, network.depth(torch.cat([images, heatmaps], 1)))

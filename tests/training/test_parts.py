@@ -201,8 +201,13 @@ def test_weights_go_through_safetensors(tmp_path: Path) -> None:
     save_weights(model, path, {"recipe": "x"})
     assert load_weights(other, path) == {"recipe": "x"}
     assert torch.equal(model.weight, other.weight)
-    with pytest.raises(ValueError, match=r"model.safetensors: expected weights of this network"):
-        load_weights(nn.Linear(3, 4), path)
+    for network, message in (
+        (nn.Linear(3, 4), r"weight is \(4, 3, 3, 3\), not \(4, 3\)"),
+        (nn.Conv2d(3, 4, 3, bias=False), r"bias is \(4,\), not none"),
+        (nn.Sequential(nn.Conv2d(3, 4, 3)), r"0.bias is none, not \(4,\)"),
+    ):
+        with pytest.raises(ValueError, match=f"model.safetensors: expected weights of this network; {message}"):
+            load_weights(network, path)
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(ValueError, match=r"model.safetensors: expected a safetensors file"):
         load_weights(other, path)

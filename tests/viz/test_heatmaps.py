@@ -64,6 +64,15 @@ def test_the_figure_opens_at_its_start() -> None:
     assert shown.layout.sliders[0].active == 7
 
 
+def test_panels_of_other_things_have_their_own_names() -> None:
+    given = {key: example(2)[key] for key in ("heatmaps", "predicted", "target")}
+    of_66 = {key: value[..., :66, :, :] if key == "heatmaps" else value[..., :66, :] for key, value in given.items()}  # type: ignore[index]
+    shown = figure(2, **of_66, names=viz.landmark_names("66"), panels=("coarse", "fine"), scheme="66").figure
+    assert [trace.text[0] for trace in shown.frames[3].data[3::4]] == ["coarse: 5.0 px away", "fine: 0.0 px away"]
+    with pytest.raises(ValueError, match="explorer panels: expected 2, one for each set of maps, got 1"):
+        figure(2, panels=("coarse",))
+
+
 def test_a_photograph_has_no_truth_and_no_distance() -> None:
     shown = figure(2, target=None).figure
     assert [trace.name for trace in shown.data if trace.name] == ["decoded", "decoded"]

@@ -29,8 +29,10 @@ def two_stage_experiments(study: Study) -> dict[str, dict[str, Quantity]]:
     mixed, found = depth(_WHOLE), (_WHOLE, "plain", "nme")
     return {
         "two-stage-axes": {
-            "z over x and y": _depth_gap("GTE of z over the mean of those of x and y", study, "plain"),
-            "z of the mean face over x and y": _depth_gap("The same with the mean face's depths", study, "mean face"),
+            "z over x and y": _depth_gap("GTE of z over the mean of those of x and y", study, _WHOLE),
+            "z from another's heatmaps over x and y": _depth_gap(
+                "The same with a depth network that sees another face's heatmaps", study, "another's heatmaps"
+            ),
             "profile over frontal": ratio(
                 "GTE at 60-90 over GTE at 0-30", (_WHOLE, "plain", "gte_xyz 60-90"), (_WHOLE, "plain", "gte_xyz 0-30")
             ),
@@ -72,8 +74,8 @@ def two_stage_experiments(study: Study) -> dict[str, dict[str, Quantity]]:
     }
 
 
-def _depth_gap(what: str, study: Study, measurement: str) -> Quantity:
-    depths = study.values(_WHOLE, measurement, "gte_z")
+def _depth_gap(what: str, study: Study, variant: str) -> Quantity:
+    depths = study.values(variant, "plain", "gte_z")
     across, down = (study.values(_WHOLE, "plain", f"gte_{axis}") for axis in "xy")
     ratios = tuple(2 * z / (x + y) for z, x, y in zip(depths, across, down, strict=True))
     return Quantity(what, "ratio", values=ratios)

@@ -177,7 +177,12 @@ def read_maps(crop: Crop, discs: Tensor | None, heatmaps: Tensor | None) -> Tens
 
 def truth(faces: SyntheticFaces) -> Tensor:
     """The 66 labels ``(n, N, 3)`` of a set in its pictures' pixels, z of mean 0."""
-    points = convert(faces.landmarks, "68", MARKUP)
+    return labels_of(faces.landmarks)
+
+
+def labels_of(landmarks: Tensor) -> Tensor:
+    """Landmarks ``(n, 68, 3)`` as the 66 ``(n, N, 3)`` that the networks are asked for, z of mean 0."""
+    points = convert(landmarks, "68", MARKUP)
     return torch.cat([points[..., :2], centred(points[..., 2])[..., None]], 2)
 
 

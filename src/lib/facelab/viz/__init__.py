@@ -1,6 +1,7 @@
 """Figures: interactive ones that live in a page without a kernel, and still ones."""
 
-from facelab.viz.architecture import measured_shapes, network_figure
+from facelab.viz.architecture import network_figure
+from facelab.viz.boxes import measured_shapes
 from facelab.viz.clouds import landmark_cloud, landmark_views
 from facelab.viz.curves import (
     bits_figure,
@@ -17,11 +18,14 @@ from facelab.viz.heatmaps import heatmap_explorer, stack_explorer
 from facelab.viz.laboratory import Laboratory, Switch
 from facelab.viz.markups import jaw_explorer, markup_explorer, placed
 from facelab.viz.meshes import face_figure, landmark_names, landmark_trace, mesh_scene, mesh_trace
+from facelab.viz.occlusion import occlusion_sensitivity, share_near
 from facelab.viz.portraits import portrait_camera, portraits, studio_light
 from facelab.viz.slides import Overlay, slides
 from facelab.viz.source import show_source
 from facelab.viz.style import ACCENT, BASELINE, NEUTRAL, ON_SKIN, PREDICTION, TRUTH, style
 from facelab.viz.tables import spread, table
+from facelab.viz.turning import turning_figure
+from facelab.viz.two_stage import two_stage_figure
 
 __all__ = [
     "ACCENT",
@@ -54,6 +58,7 @@ __all__ = [
     "mesh_scene",
     "mesh_trace",
     "network_figure",
+    "occlusion_sensitivity",
     "placed",
     "portrait_camera",
     "portraits",
@@ -61,6 +66,7 @@ __all__ = [
     "render_mesh",
     "render_views",
     "runs_figure",
+    "share_near",
     "show_image",
     "show_source",
     "slides",
@@ -71,4 +77,6 @@ __all__ = [
     "style",
     "sweep_figure",
     "table",
+    "turning_figure",
+    "two_stage_figure",
 ]

@@ -2,25 +2,21 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 import matplotlib.pyplot as plt
-import torch
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle, Polygon, Rectangle
-from torch import Tensor, nn
+from matplotlib.patches import Circle, Polygon
+from torch import nn
 
 from facelab.models import FAN, Hourglass
 from facelab.models.fan import Stack
+from facelab.viz.boxes import Shape, arrow, block, in_lines, measured_shapes, millions, paint, write
 from facelab.viz.style import ACCENT, BASELINE, NEUTRAL, PREDICTION, TRUTH, style
-
-Shape = tuple[int, ...]
 
 # An axis unit is an inch; the figure is this wide unless it has more than four stacks.
 _WIDTH, _HEIGHT = 8.0, 6.2
-_LARGE, _TEXT = 9.0, 7.2  # points
+_LARGE = 9.0  # points
 _OCTAVE, _LEAST = 0.3, 0.22  # a box grows by the first when the resolution doubles; the second is the lowest height
 _BOX, _STEM_PITCH, _GAP = 0.2, 0.54, 0.25  # of what is opened: a box, a step in the stem, from there to the hourglass
 _TRUNK, _MAPS, _OPENED = 4.85, 4.0, 1.55  # heights of the trunk, of the heatmaps, of what is opened
@@ -36,39 +32,6 @@ class _Layer:
     name: str
     shape: Shape
     colour: str
-
-
-def measured_shapes(network: FAN, side: int) -> dict[str, Shape]:
-    """What a picture becomes: the path of every module to the shape ``(C, H, W)`` that leaves it, without the batch.
-
-    The network runs once on an empty picture of ``side`` pixels, and is left as it was. Modules with several outputs
-    are left out; ``""`` is the picture itself.
-
-    Raises:
-        ValueError: from the network, on a side that it does not take.
-    """
-    shapes: dict[str, Shape] = {"": (network.in_channels, side, side)}
-
-    def note(path: str, output: object) -> None:
-        if isinstance(output, Tensor):
-            shapes[path] = tuple(output.shape[1:])
-
-    modes = {module: module.training for module in network.modules()}
-    hooks = [
-        module.register_forward_hook(lambda _module, _inputs, output, path=path: note(path, output))
-        for path, module in network.named_modules()
-        if path
-    ]
-    like = next(network.parameters())
-    try:
-        with torch.no_grad():
-            network.eval()(torch.zeros(1, *shapes[""], dtype=like.dtype, device=like.device))
-    finally:
-        for hook in hooks:
-            hook.remove()
-        for module, training in modes.items():
-            module.training = training
-    return shapes
 
 
 def network_figure(network: FAN, side: int) -> Figure:
@@ -96,17 +59,17 @@ def network_figure(network: FAN, side: int) -> Figure:
 
 def _overview(ax: Axes, network: FAN, shapes: dict[str, Shape]) -> None:
     count = len(network.stacks)
-    title = f"FAN, {count} stack{'s' * (count > 1)}: {_millions(network)} million parameters"
-    _write(ax, 0.1, _HEIGHT - 0.12, title, ha="left", size=_LARGE, weight="bold")
+    title = f"FAN, {count} stack{'s' * (count > 1)}: {millions(network)} million parameters"
+    write(ax, 0.1, _HEIGHT - 0.12, title, ha="left", size=_LARGE, weight="bold")
     for x, name, colour, note in (
-        (0.38, "picture", NEUTRAL, _in_lines(shapes[""])),
-        (1.0, "stem", _STEM, f"{_millions(network.stem)} M"),
+        (0.38, "picture", NEUTRAL, in_lines(shapes[""])),
+        (1.0, "stem", _STEM, f"{millions(network.stem)} M"),
     ):
-        _block(ax, x, _TRUNK, 0.42, 2 * _TALL, colour)
-        _write(ax, x, _TRUNK, name, va="center")
-        _write(ax, x, _TRUNK - _TALL - 0.05, note)
-    _arrow(ax, (0.59, _TRUNK), (0.79, _TRUNK))
-    _arrow(ax, (1.21, _TRUNK), (_FIRST + 0.2, _TRUNK))
+        block(ax, x, _TRUNK, 0.42, 2 * _TALL, colour)
+        write(ax, x, _TRUNK, name, va="center")
+        write(ax, x, _TRUNK - _TALL - 0.05, note)
+    arrow(ax, (0.59, _TRUNK), (0.79, _TRUNK))
+    arrow(ax, (1.21, _TRUNK), (_FIRST + 0.2, _TRUNK))
     for index, stack in enumerate(_stacks(network)):
         _stack(ax, _FIRST + index * _PITCH, stack, index, shapes)
 
@@ -118,17 +81,17 @@ def _stacks(network: FAN) -> list[Stack]:
 def _stack(ax: Axes, left: float, stack: Stack, index: int, shapes: dict[str, Shape]) -> None:
     """One stack from the trunk back to the trunk: ``left`` is where it begins."""
     features, plus = left + 1.0, left + 1.42
-    _write(ax, left + 0.8, _TRUNK + 0.88, f"stack {index + 1}: {_millions(stack)} M", size=_LARGE)
+    write(ax, left + 0.8, _TRUNK + 0.88, f"stack {index + 1}: {millions(stack)} M", size=_LARGE)
     ends = ((0.2, _TALL), (0.5, 0.12), (0.8, _TALL))
     outline = [(left + x, _TRUNK + y) for x, y in ends] + [(left + x, _TRUNK - y) for x, y in reversed(ends)]
-    ax.add_patch(Polygon(outline, **_paint(_HOURGLASS)))
-    _write(ax, left + 0.5, _TRUNK, "hourglass", va="center")
-    _arrow(ax, (left + 0.8, _TRUNK), (features - 0.1, _TRUNK))
-    _block(ax, features, _TRUNK, 0.2, 2 * _TALL, _FEATURES)
-    _write(ax, features, _TRUNK, "features", va="center", rotation=90)
-    _block(ax, features, _MAPS, 0.86, 0.26, _HEATMAPS)
-    _write(ax, features, _MAPS, _written(shapes[f"stacks.{index}.heatmaps"]), va="center")
-    _arrow(ax, (features, _TRUNK - _TALL), (features, _MAPS + 0.13))
+    ax.add_patch(Polygon(outline, **paint(_HOURGLASS)))
+    write(ax, left + 0.5, _TRUNK, "hourglass", va="center")
+    arrow(ax, (left + 0.8, _TRUNK), (features - 0.1, _TRUNK))
+    block(ax, features, _TRUNK, 0.2, 2 * _TALL, _FEATURES)
+    write(ax, features, _TRUNK, "features", va="center", rotation=90)
+    block(ax, features, _MAPS, 0.86, 0.26, _HEATMAPS)
+    write(ax, features, _MAPS, _written(shapes[f"stacks.{index}.heatmaps"]), va="center")
+    arrow(ax, (features, _TRUNK - _TALL), (features, _MAPS + 0.13))
     parts: dict[str, list[nn.Module]] = {
         "hourglass": [stack.hourglass],
         "features": [stack.block, stack.features],
@@ -137,20 +100,20 @@ def _stack(ax: Axes, left: float, stack: Stack, index: int, shapes: dict[str, Sh
     if stack.from_features is not None and stack.from_heatmaps is not None:
         parts["passed on"] = [stack.from_features, stack.from_heatmaps]
         _feedback(ax, left, features, plus)
-    _write(ax, features, _MAPS - 0.2, "\n".join(f"{name} {_millions(*modules)} M" for name, modules in parts.items()))
+    write(ax, features, _MAPS - 0.2, "\n".join(f"{name} {millions(*modules)} M" for name, modules in parts.items()))
 
 
 def _feedback(ax: Axes, left: float, features: float, plus: float) -> None:
     """Trunk, features and heatmaps are added up and go into the next stack."""
     above = _TRUNK + _TALL + 0.2
     ax.plot([left + 0.08, left + 0.08, plus], [_TRUNK, above, above], color=NEUTRAL, linewidth=1)
-    _arrow(ax, (plus, above), (plus, _TRUNK + 0.09))
-    _arrow(ax, (features + 0.1, _TRUNK), (plus - 0.09, _TRUNK))
+    arrow(ax, (plus, above), (plus, _TRUNK + 0.09))
+    arrow(ax, (features + 0.1, _TRUNK), (plus - 0.09, _TRUNK))
     ax.plot([features + 0.43, plus + 0.04], [_MAPS, _MAPS], color=NEUTRAL, linewidth=1)
-    _arrow(ax, (plus + 0.04, _MAPS), (plus + 0.04, _TRUNK - 0.08))
+    arrow(ax, (plus + 0.04, _MAPS), (plus + 0.04, _TRUNK - 0.08))
     ax.add_patch(Circle((plus, _TRUNK), 0.09, facecolor="white", edgecolor=NEUTRAL))
-    _write(ax, plus, _TRUNK - 0.005, "+", va="center", size=_LARGE)
-    _arrow(ax, (plus + 0.09, _TRUNK), (left + _PITCH + 0.2, _TRUNK))
+    write(ax, plus, _TRUNK - 0.005, "+", va="center", size=_LARGE)
+    arrow(ax, (plus + 0.09, _TRUNK), (left + _PITCH + 0.2, _TRUNK))
 
 
 def _opened(ax: Axes, network: FAN, shapes: dict[str, Shape], width: float) -> None:
@@ -167,20 +130,20 @@ def _opened(ax: Axes, network: FAN, shapes: dict[str, Shape], width: float) -> N
         (0.0, _STEM_PITCH, stem, "The stem"),
         (second, pitch, hourglass, "The hourglass of stack 1"),
     ):
-        _write(ax, first + 0.1, _MAPS - 1.0, title, ha="left", size=_LARGE, weight="bold")
+        write(ax, first + 0.1, _MAPS - 1.0, title, ha="left", size=_LARGE, weight="bold")
         for index, layer in enumerate(layers):
             x = first + (index + 0.5) * step
-            _block(ax, x, _OPENED, _BOX, 2 * half(layer), layer.colour)
-            _write(ax, x, _OPENED - half(layer) - 0.03, f"{layer.name}\n{_in_lines(layer.shape)}")
+            block(ax, x, _OPENED, _BOX, 2 * half(layer), layer.colour)
+            write(ax, x, _OPENED - half(layer) - 0.03, f"{layer.name}\n{in_lines(layer.shape)}")
             if index:
-                _arrow(ax, (x - step + _BOX / 2, _OPENED), (x - _BOX / 2, _OPENED))
+                arrow(ax, (x - step + _BOX / 2, _OPENED), (x - _BOX / 2, _OPENED))
     for level in range(len(hourglass) // 2 - 1):
         y = _OPENED + half(hourglass[level]) - 0.05
         ends = [second + (index + 0.5) * pitch for index in (level, len(hourglass) - 1 - level)]
-        _arrow(ax, (ends[0] + _BOX / 2, y), (ends[1] - _BOX / 2, y))
+        arrow(ax, (ends[0] + _BOX / 2, y), (ends[1] - _BOX / 2, y))
         blank = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-        _write(ax, sum(ends) / 2, y, "keep, add", va="center", bbox=blank)
-    _write(ax, width / 2, 0.16, "Shapes: channels × rows × columns. A box one step lower has half the resolution.")
+        write(ax, sum(ends) / 2, y, "keep, add", va="center", bbox=blank)
+    write(ax, width / 2, 0.16, "Shapes: channels × rows × columns. A box one step lower has half the resolution.")
 
 
 def _stem_layers(stem: nn.Module, shapes: dict[str, Shape]) -> list[_Layer]:
@@ -218,34 +181,5 @@ def _hourglass_layers(hourglass: nn.Module, shapes: dict[str, Shape]) -> list[_L
     return [first, *down, _Layer("inner", shapes[path], _HOURGLASS), *reversed(up), last]
 
 
-def _block(ax: Axes, x: float, y: float, width: float, height: float, colour: str) -> None:
-    ax.add_patch(Rectangle((x - width / 2, y - height / 2), width, height, **_paint(colour)))
-
-
-def _paint(colour: str) -> dict[str, Any]:
-    return {"facecolor": to_rgba(colour, 0.3), "edgecolor": colour}
-
-
-def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    look = {"arrowstyle": "-|>", "color": NEUTRAL, "linewidth": 1, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 7}
-    ax.annotate("", end, start, arrowprops=look)
-
-
-def _write(ax: Axes, x: float, y: float, text: str, size: float = _TEXT, **options: Any) -> None:
-    look: dict[str, Any] = {"ha": "center", "va": "top", "linespacing": 1.1}
-    ax.text(x, y, text, fontsize=size, **look | options)
-
-
 def _written(shape: Shape) -> str:
     return " × ".join(map(str, shape))
-
-
-def _in_lines(shape: Shape) -> str:
-    channels, rows, columns = shape
-    return f"{channels} ×\n{rows}×{columns}"
-
-
-def _millions(*modules: nn.Module) -> str:
-    """Parameters in millions, small numbers with a third digit."""
-    count = sum(parameter.numel() for module in modules for parameter in module.parameters()) / 1e6
-    return f"{count:.2f}" if count >= 0.1 else f"{count:.3f}"

@@ -13,20 +13,21 @@ from facelab.metrics import auc, ced
 from facelab.viz.style import ACCENT, BASELINE, CYCLE, LINES, NEUTRAL, ON_SKIN, PREDICTION, style
 
 
-def ced_figure(errors: Mapping[str, Tensor], threshold: float, normalizer: str) -> Figure:
+def ced_figure(errors: Mapping[str, Tensor], threshold: float, normalizer: str, measure: str = "NME") -> Figure:
     """Cumulative error distribution of some methods.
 
     Args:
-        errors: method to ``(N,)`` fractions. threshold: right end, a fraction. normalizer: for the label of the axis.
+        errors: method to ``(N,)`` fractions. threshold: right end, a fraction.
+        normalizer, measure: for the label of the axis.
     """
     with style():
         figure, ax = plt.subplots(figsize=(6.0, 3.6))
         for index, (name, values) in enumerate(errors.items()):
             x, share = ced(values, threshold)
             label = f"{name} (AUC {100 * auc(values, threshold):.1f} %)"
-            ax.step(100 * x, 100 * share, where="post", label=label, color=CYCLE[index], linestyle=LINES[index])
+            ax.step(100 * x, 100 * share, where="post", label=label, **_look(index))
         ax.set(xlim=(0, 100 * threshold), ylim=(0, 100))
-        ax.set_xlabel(f"NME, normaliser {normalizer} (%)")
+        ax.set_xlabel(f"{measure}, normaliser {normalizer} (%)")
         ax.set_ylabel("faces with at most this error (%)")
         ax.legend(loc="best")
         figure.tight_layout()

@@ -52,6 +52,8 @@ def stack_explorer(
     names: Sequence[str],
     alt: str,
     start: int = 45,
+    panels: Sequence[str] | None = None,
+    scheme: str = "68",
 ) -> InteractiveFigure:
     """The stacks of a network side by side, and one slider over landmarks that moves them all.
 
@@ -62,20 +64,23 @@ def stack_explorer(
         image: ``(3, S, S)``, the network's input. heatmaps: ``(stacks, L, h, h)`` of that picture.
         predicted: ``(stacks, L, 2)`` in its pixels. target: ``(L, 2)``, or None for a photograph without labels.
         names: of the landmarks. alt: what is to be seen. start: the landmark shown first.
+        panels: what stands there in the place of the stacks, by name; ``"stack 1"`` ... if not given.
+        scheme: mark-up of the landmarks.
     Raises:
         ValueError: on shapes that do not go together, names that are too few or many, a start that is no landmark.
     """
     _check(image, heatmaps, predicted, target, names, start)
+    titles = _titles(len(heatmaps), panels)
     side, truth = image.shape[1], None if target is None else target[:, :2]
     levels = (heatmaps.clamp(0, 1) * 255).round().byte().numpy()
     truths = [None] * len(names) if truth is None else list(truth)
-    steps = [_step(levels[:, index], predicted[:, index], true) for index, true in enumerate(truths)]
+    steps = [_step(levels[:, index], predicted[:, index], true, titles) for index, true in enumerate(truths)]
     looks = [look for panel in range(len(levels)) for look in _looks(panel, side, levels.shape[2], truth is not None)]
     opening = [look.update(values.to_plotly_json()) for look, values in zip(looks, steps[start], strict=True)]
     frames = [go.Frame(data=step, traces=list(range(len(looks))), name=str(index)) for index, step in enumerate(steps)]
     figure = go.Figure(opening, _layout(image, len(levels)), frames)
     figure.update_layout(sliders=[slider(list(names), start, "landmark ")])
-    return InteractiveFigure(figure, alt, _poster(image, heatmaps, predicted, truth, names, start))
+    return InteractiveFigure(figure, alt, _poster(image, heatmaps, predicted, truth, names, start, titles, scheme))
 
 
 def _check(
@@ -96,16 +101,19 @@ def _check(
         raise ValueError(f"explorer start: expected a landmark from 0 to {landmarks - 1}, got {start}")
 
 
-def _step(levels: np.ndarray, points: Tensor, truth: Tensor | None) -> list[go.Heatmap | go.Scatter]:
+def _step(
+    levels: np.ndarray, points: Tensor, truth: Tensor | None, titles: Sequence[str]
+) -> list[go.Heatmap | go.Scatter]:
     """What the slider changes, panel by panel; the looks of the traces stay.
 
     Maps ``(stacks, h, h)`` and points ``(stacks, 2)`` of one landmark, and where it truly is, ``(2,)``.
     """
     known = [] if truth is None else [truth]
     traces: list[go.Heatmap | go.Scatter] = []
-    for stack, point in enumerate(points):
-        text = _title(stack, len(points), [float((point - where).norm()) for where in known])
-        traces += [go.Heatmap(z=levels[stack]), *(_at(where) for where in (point, *known)), go.Scatter(text=[text])]
+    for level, point, title in zip(levels, points, titles, strict=True):
+        distances = [f"{(point - where).norm():.1f} px away" for where in known]
+        text = ": ".join([title] * bool(title) + distances)
+        traces += [go.Heatmap(z=level), *(_at(where) for where in (point, *known)), go.Scatter(text=[text])]
     return traces
 
 
@@ -114,9 +122,13 @@ def _at(point: Tensor) -> go.Scatter:
     return go.Scatter(x=[x], y=[y])
 
 
-def _title(stack: int, stacks: int, distances: Sequence[float]) -> str:
-    name = [f"stack {stack + 1}"] if stacks > 1 else []
-    return ": ".join([*name, *(f"{distance:.1f} px away" for distance in distances)])
+def _titles(stacks: int, panels: Sequence[str] | None) -> list[str]:
+    """A name for each panel; a single stack needs none."""
+    if panels is None:
+        return [f"stack {stack + 1}" if stacks > 1 else "" for stack in range(stacks)]
+    if len(panels) != stacks:
+        raise ValueError(f"explorer panels: expected {stacks}, one for each set of maps, got {len(panels)}")
+    return list(panels)
 
 
 def _looks(panel: int, side: int, maps: int, with_truth: bool) -> list[go.Heatmap | go.Scatter]:
@@ -174,7 +186,14 @@ def _backdrop(image: Tensor, panel: int) -> dict[str, object]:
 
 
 def _poster(
-    image: Tensor, heatmaps: Tensor, predicted: Tensor, truth: Tensor | None, names: Sequence[str], start: int
+    image: Tensor,
+    heatmaps: Tensor,
+    predicted: Tensor,
+    truth: Tensor | None,
+    names: Sequence[str],
+    start: int,
+    titles: Sequence[str],
+    scheme: str,
 ) -> Figure:
     """For each stack the map that is shown first, and all points below it; one stack has them side by side."""
     stacks, side = len(heatmaps), image.shape[1]
@@ -185,17 +204,17 @@ def _poster(
     with style():
         figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained")
         for stack, (one, all_points) in enumerate(axes.reshape(2, stacks).T):
-            show_image(one, image, f"stack {stack + 1}" if stacks > 1 else f"landmark {names[start]}")
+            show_image(one, image, titles[stack] or f"landmark {names[start]}")
             extent = (-0.5, side - 0.5, side - 0.5, -0.5)
             one.imshow(heatmaps[stack, start].clamp(0, 1).numpy(), extent=extent, cmap=glow, vmin=0, vmax=1)
             one.plot(*predicted[stack, start].tolist(), "X", color=PREDICTION, markeredgecolor="black", markersize=8)
             show_image(all_points, image, "decoded landmarks")
             if truth is not None:
                 one.plot(*truth[start].tolist(), "o", color=TRUTH, markersize=9, markeredgewidth=2, fillstyle="none")
-                draw_landmarks(all_points, truth, TRUTH, size=2.5)
+                draw_landmarks(all_points, truth, TRUTH, scheme, size=2.5)
                 mean = float((predicted[stack] - truth).norm(dim=1).mean())
                 all_points.set_title(f"mean distance {mean:.1f} px", fontsize=9)
-            draw_landmarks(all_points, predicted[stack], PREDICTION, size=2.5)
+            draw_landmarks(all_points, predicted[stack], PREDICTION, scheme, size=2.5)
         if stacks > 1:
             figure.suptitle(f"landmark {names[start]}", fontsize=9)
     return figure

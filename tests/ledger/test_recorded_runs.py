@@ -1,0 +1,61 @@
+"""The runs of the papers' studies that the book's chapters are made from."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from facelab.ledger import Quantity, results
+from facelab.ledger.experiments_fan import fan_experiments
+from facelab.ledger.experiments_two_stage import two_stage_experiments
+from facelab.recipes import fan_studies, two_stage_studies
+from facelab.recipes.study_runs import Studies, Study
+
+Quantities = dict[str, dict[str, Quantity]]
+Record = tuple[Studies, Study, Callable[[Study], Quantities]]
+PAPERS = {
+    "fan": (fan_studies.STUDIES, fan_experiments),
+    "two-stage": (two_stage_studies.STUDIES, two_stage_experiments),
+}
+
+
+@pytest.fixture(scope="module", params=PAPERS)
+def record(request: pytest.FixtureRequest) -> Record:
+    """Studies, their runs, and what the ledger takes of them; the absence of runs is a failure."""
+    studies, experiments = PAPERS[request.param]
+    folder = studies.folder("cpu")
+    assert folder.is_dir(), f"{folder}: expected runs; python -m facelab bench {studies.name} trains them"
+    return studies, studies.read(folder, "cpu"), experiments  # refuses runs of recipes that are not those of today
+
+
+def test_every_variant_is_on_record_with_the_same_seeds(record: Record) -> None:
+    studies, recorded, _ = record
+    there = {(run.variant, run.seed) for run in recorded.runs}
+    assert len(there) == len(recorded.runs)
+    assert there == {(variant, seed) for variant in studies.variants("cpu") for seed in recorded.seeds()}
+    assert len(recorded.seeds()) >= 3
+
+
+def test_recorded_files_are_named_after_their_runs(record: Record) -> None:
+    """And are of different trainings: no run is a copy of another."""
+    studies, recorded, _ = record
+    for path in studies.folder("cpu").glob("*.json"):
+        run = json.loads(path.read_text())
+        name, seed = path.stem.rsplit("-", 1)
+        assert [*filter(str.isalnum, name)] == [*filter(str.isalnum, run["variant"].lower())], path.name
+        assert int(seed) == run["seed"], path.name
+    assert len({json.dumps(run.measured) for run in recorded.runs}) == len(recorded.runs)
+
+
+def test_recorded_results_are_those_of_the_recorded_runs(record: Record) -> None:
+    studies, recorded, experiments = record
+    written = results("cpu")
+    for experiment, quantities in experiments(recorded).items():
+        assert experiment in written, f"{experiment}: no result; python -m facelab bench {studies.name} writes it"
+        assert _rounded(written[experiment].quantities) == _rounded(quantities)
+        assert written[experiment].provenance["seeds"] == list(recorded.seeds())
+
+
+def _rounded(quantities: dict[str, Quantity]) -> dict[str, tuple[str, str, tuple[float, ...]]]:
+    """Free of the last bits of a division on another processor."""
+    return {name: (q.what, q.unit, tuple(round(value, 12) for value in q.values)) for name, q in quantities.items()}
