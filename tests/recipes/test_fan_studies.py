@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import pytest
@@ -213,7 +213,7 @@ class _OnCoordinates(FanRecipe):
 @pytest.fixture(scope="module")
 def measured() -> dict[str, dict[str, float]]:
     plain = _variants("smoke")["FAN's crop"].recipe
-    settings = {name: getattr(plain, name) for name in FanRecipe.__dataclass_fields__} | {"size": 96}
+    settings = {name: getattr(plain, name) for name in (field.name for field in fields(FanRecipe))} | {"size": 96}
     return fan_studies.robustness(_OnCoordinates(**settings), _AlwaysRight(_Coordinates()))
 
 

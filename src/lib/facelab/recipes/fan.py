@@ -5,7 +5,7 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -64,7 +64,7 @@ class FanRecipe(RenderedFaces, Trains):
         passing_share: what the trained network's mean NME must not exceed, as a share of the mean shape's.
     """
 
-    markup: ClassVar[str] = "68"
+    markup = "68"  # not a field: all these networks have one
 
     size: int
     stacks: int

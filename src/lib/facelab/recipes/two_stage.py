@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +35,7 @@ class TwoStageRecipe:
             (``"predicted"``), or either, by chance (``"mixed"``).
     """
 
-    markup: ClassVar[str] = MARKUP
+    markup = MARKUP  # not a field
 
     cascade: CascadeRecipe
     blocks: tuple[int, ...]
