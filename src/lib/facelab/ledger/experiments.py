@@ -6,6 +6,18 @@ from pathlib import Path
 from facelab.ledger.results import Quantity, save_result
 from facelab.recipes.study_runs import Study
 
+Place = tuple[str, str, str]  # variant, measurement, number
+
+
+def ratio(study: Study, what: str, over: Place, under: Place) -> Quantity:
+    """One number of a study over another, seed by seed.
+
+    Raises:
+        KeyError: if a run is not there. ValueError: if the two have not the same number of seeds.
+    """
+    pairs = zip(study.values(*over), study.values(*under), strict=True)
+    return Quantity(what, "ratio", values=tuple(a / b for a, b in pairs))
+
 
 def save_experiments(
     experiments: Mapping[str, Mapping[str, Quantity]],

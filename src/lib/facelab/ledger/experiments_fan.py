@@ -1,18 +1,18 @@
 """What the claims about FAN ask for, taken from the runs of its studies."""
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from facelab.ledger.experiments import save_experiments
+from facelab.ledger.experiments import Place, save_experiments
+from facelab.ledger.experiments import ratio as ratio_of
 from facelab.ledger.results import Quantity
 from facelab.recipes.fan_studies import DECODER, LOST, LOST_SIDE, NOISES, stacked
 from facelab.recipes.study_runs import Study
 
 _ONE, _FOUR, _WIDE, _FRONTAL = stacked(1), stacked(4), "FAN's crop", "frontal"
 _MOST, _QUARTER = max(NOISES), 30
-
-Place = tuple[str, str, str]  # variant, measurement, number
 
 
 def fan_experiments(study: Study) -> dict[str, dict[str, Quantity]]:
@@ -22,9 +22,7 @@ def fan_experiments(study: Study) -> dict[str, dict[str, Quantity]]:
         KeyError: if a run that is needed is not there.
     """
 
-    def ratio(what: str, over: Place, under: Place) -> Quantity:
-        pairs = zip(study.values(*over), study.values(*under), strict=True)
-        return Quantity(what, "ratio", values=tuple(a / b for a, b in pairs))
+    ratio = partial(ratio_of, study)
 
     plain = (_WIDE, "plain", "auc")
     blind = (_FRONTAL, "plain", "auc")

@@ -1,15 +1,15 @@
 """What the claims about the two-stage method ask for, taken from the runs of its studies."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from facelab.ledger.experiments import save_experiments
+from facelab.ledger.experiments import Place, save_experiments
+from facelab.ledger.experiments import ratio as ratio_of
 from facelab.ledger.results import Quantity
 from facelab.recipes.study_runs import Run, Study
 
 _WHOLE = "two stages"
-
-Place = tuple[str, str, str]  # variant, measurement, number
 
 
 def two_stage_experiments(study: Study) -> dict[str, dict[str, Quantity]]:
@@ -19,9 +19,7 @@ def two_stage_experiments(study: Study) -> dict[str, dict[str, Quantity]]:
         KeyError: if a run that is needed is not there. ValueError: if a run has no error after any of its epochs.
     """
 
-    def ratio(what: str, over: Place, under: Place) -> Quantity:
-        pairs = zip(study.values(*over), study.values(*under), strict=True)
-        return Quantity(what, "ratio", values=tuple(a / b for a, b in pairs))
+    ratio = partial(ratio_of, study)
 
     def depth(variant: str) -> Place:
         return variant, "plain", "gte_z"

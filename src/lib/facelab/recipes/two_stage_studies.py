@@ -114,10 +114,9 @@ def whole(recipe: TwoStageRecipe, model: nn.Module, subjects: int) -> Measured:
     assert isinstance(model, TwoStage)
     predicted, faces = _predicted(recipe, model)
     mean = torch.cat([predicted[..., :2], mean_depths(faces)[..., None]], 2)
-    found = depths(recipe, model)
     of_cascade = parts(recipe.cascade, model.cascade)
     return (
-        found
+        {"plain": _axes(predicted, faces), "given true heatmaps": _given_true_maps(recipe, model)}
         | {name: of_cascade[name] for name in ("detection", "another's detection")}
         | {"mean face": _axes(mean, faces), "views": across_views(recipe, model, subjects)}
     )
@@ -171,10 +170,14 @@ def _told(yaw: float) -> str:
 def depths(recipe: TwoStageRecipe, model: nn.Module) -> Measured:
     """As :func:`errors`, and the depths found with heatmaps that are drawn from the labels."""
     assert isinstance(model, TwoStage)
+    return errors(recipe, model) | {"given true heatmaps": _given_true_maps(recipe, model)}
+
+
+def _given_true_maps(recipe: TwoStageRecipe, model: TwoStage) -> Summary:
     faces = recipe.test_set()
-    predicted = over(faces, lambda batch: with_true_maps(recipe, model, batch))
-    given = gte(torch.cat([truth(faces)[..., :2], predicted[..., None]], 2), truth(faces), "z")
-    return errors(recipe, model) | {"given true heatmaps": summary({"gte_z": given}, _yaw(faces))}
+    predicted, target = over(faces, lambda batch: with_true_maps(recipe, model, batch)), truth(faces)
+    given = torch.cat([target[..., :2], predicted[..., None]], 2)
+    return summary({"gte_z": gte(given, target, "z")}, _yaw(faces))
 
 
 def with_true_maps(recipe: TwoStageRecipe, model: TwoStage, batch: FaceSample) -> Tensor:
@@ -189,11 +192,9 @@ def parts(recipe: CascadeRecipe, model: nn.Module) -> Measured:
     assert isinstance(model, PartCascade)
     faces = recipe.test_set()
     target, yaw = truth(faces), _yaw(faces)
-
-    def read(kind: str) -> Summary:
-        return _flat(over(faces, lambda batch: _read(recipe, model, batch, kind)), target, yaw)
-
-    return {"plain": read("heatmaps"), "detection": read("discs"), "another's detection": read("another")}
+    ways = over(faces, lambda batch: _three_ways(recipe, model, batch)).unbind(1)
+    names = ("plain", "detection", "another's detection")
+    return {name: _flat(points, target, yaw) for name, points in zip(names, ways, strict=True)}
 
 
 def one_part(recipe: CascadeRecipe, model: nn.Module) -> Measured:
@@ -203,13 +204,14 @@ def one_part(recipe: CascadeRecipe, model: nn.Module) -> Measured:
     return {"plain": _flat(over(faces, lambda batch: recipe.landmarks(model, batch)), truth(faces), _yaw(faces))}
 
 
-def _read(recipe: CascadeRecipe, model: PartCascade, batch: FaceSample, kind: str) -> Tensor:
-    crop, discs, heatmaps = recipe.maps(model, batch)
-    assert discs is not None and heatmaps is not None
-    if kind == "another":
-        images = crop.image.to(next(model.parameters()).device, memory_format=torch.channels_last)
-        heatmaps = model.refine(images, model(images).logits.roll(1, 0)).cpu()
-    return read_maps(crop, discs, None if kind == "discs" else heatmaps)
+def _three_ways(recipe: CascadeRecipe, model: PartCascade, batch: FaceSample) -> Tensor:
+    """Landmarks ``(B, 3, N, 2)`` of the heatmaps, of the discs, and of heatmaps from the discs of the face before."""
+    crop = recipe.cut(batch)
+    images = crop.image.to(next(model.parameters()).device, memory_format=torch.channels_last)
+    logits, heatmaps = model(images)
+    another = model.refine(images, logits.roll(1, 0))
+    maps = ((None, heatmaps.cpu()), (logits.sigmoid().cpu(), None), (None, another.cpu()))
+    return torch.stack([read_maps(crop, *each) for each in maps], 1)
 
 
 def _flat(points: Tensor, target: Tensor, yaw: Tensor) -> Summary:
