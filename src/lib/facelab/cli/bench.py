@@ -116,9 +116,8 @@ def _studies(
     device: str,
 ) -> None:
     study = studies.run_all(profile, range(seeds), output or studies.folder(profile), only, device, click.echo, weights)
-    missing = [name for name in studies.variants(profile) if not any(run.variant == name for run in study.runs)]
-    if output is None and not missing and study.seeds() == tuple(range(seeds)):
-        for path in save_experiments(study, profile, study.seeds(), study.runs[0].about["device"]):
+    if output is None and not only and studies.seeds(study, profile) == tuple(range(seeds)):
+        for path in save_experiments(study, profile, tuple(range(seeds)), study.runs[0].about["device"]):
             click.echo(path)
 
 

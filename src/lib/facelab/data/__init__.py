@@ -12,7 +12,7 @@ from facelab.data.heatmaps import (
     to_picture_pixels,
 )
 from facelab.data.images import read_image
-from facelab.data.label_noise import ShakenLabels, shaken_landmarks
+from facelab.data.label_noise import ShakenLabels, SmearedLabels, shaken_landmarks, smeared_landmarks
 from facelab.data.occluders import OCCLUDERS, occlude
 from facelab.data.readers import DATA_SETS, open_dataset
 from facelab.data.sample import FaceSample, landmark_box
@@ -33,6 +33,7 @@ __all__ = [
     "PoseBins",
     "SceneRanges",
     "ShakenLabels",
+    "SmearedLabels",
     "SyntheticFaces",
     "box_side",
     "cache_folder",
@@ -50,6 +51,7 @@ __all__ = [
     "preset",
     "read_image",
     "shaken_landmarks",
+    "smeared_landmarks",
     "to_heatmap_pixels",
     "to_picture_pixels",
 ]

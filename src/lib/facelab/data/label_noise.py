@@ -1,12 +1,20 @@
 """Labels as an annotator of limited accuracy leaves them."""
 
+from abc import ABC, abstractmethod
 from dataclasses import replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from facelab.data.sample import FaceSample
+from facelab.markups import Markup
+from facelab.markups import markup as markup_named
+
+_STEPS = 16  # of a piece of a contour between two landmarks, to measure its length
+Points = NDArray[np.float64]
 
 
 def shaken_landmarks(landmarks: Tensor, box: Tensor, deviation: float, generator: torch.Generator) -> Tensor:
@@ -20,23 +28,96 @@ def shaken_landmarks(landmarks: Tensor, box: Tensor, deviation: float, generator
     Raises:
         ValueError: on a negative deviation.
     """
-    if deviation < 0:
-        raise ValueError(f"deviation: expected a share of the box, not negative, got {deviation}")
-    side = (box[:, 2:] - box[:, :2]).prod(1).sqrt()
+    scale = _scale(box, deviation)
     noise = torch.randn(*landmarks.shape[:2], 2, generator=generator).to(landmarks)
     shaken = landmarks.clone()
-    shaken[..., :2] += deviation * side[:, None, None] * noise
+    shaken[..., :2] += scale[:, None, None] * noise
     return shaken
 
 
-class ShakenLabels(Dataset[FaceSample]):
-    """A set of faces with noise in the labels: the same noise each time a face is taken, as in a file of labels.
+def smeared_landmarks(
+    landmarks: Tensor, markup: str | Markup, box: Tensor, deviation: float, generator: torch.Generator
+) -> Tensor:
+    """Landmarks that slid along their contours: an annotator sees where a line is, not where on it the point belongs.
 
-    Box, visibility, pose and parameters are those of the true face. The mean distance of a label from the truth is
-    ``deviation * sqrt(pi / 2)`` of the box, which is the NME of the labels.
+    A point of a curve moves by a normal number along the smooth curve through the true points (:class:`Contour`), x, y
+    and z together, and turns back at an open end. Corners and points of no curve stay; a point of several curves takes
+    the first. Missing points (NaN) stay missing and the curve passes them by.
 
     Args:
-        faces: indexed samples. deviation: as of :func:`shaken_landmarks`. seed: of the noise.
+        landmarks: ``(B, L, 2 or 3)`` pixels. markup: its name, or the mark-up. box: ``(B, 4)``. deviation: of the
+            length slid in the picture, as a share of the root of the area of the box. generator: on the CPU.
+    Returns:
+        The same shape.
+    Raises:
+        ValueError: on a negative deviation, or a number of landmarks that is not the mark-up's.
+    """
+    scheme = markup_named(markup) if isinstance(markup, str) else markup
+    if landmarks.ndim != 3 or landmarks.shape[1] != scheme.points:
+        raise ValueError(
+            f"smeared landmarks: expected (B, {scheme.points}, 2 or 3) of mark-up {scheme.name}, got "
+            f"{tuple(landmarks.shape)}"
+        )
+    scale = _scale(box, deviation)
+    slides = scale[:, None].cpu() * torch.randn(landmarks.shape[:2], generator=generator)
+    if not deviation:
+        return landmarks.clone()
+    true = landmarks.detach().cpu().double().numpy()
+    smeared, curves = true.copy(), _sliding(scheme)
+    for slid, points, by in zip(smeared, true, slides.double().numpy(), strict=True):
+        for curve, moving in curves:
+            _slide(slid, points, by, curve, moving)
+    return torch.from_numpy(smeared).to(landmarks)
+
+
+class Contour:
+    """A smooth curve through points, which knows its length: a natural cubic spline over the length of its chords.
+
+    Length is that in the picture: of x and y alone. A point at the place of the one before it adds nothing.
+
+    Args:
+        points: ``(N, 2 or 3)``, in order, at two places of the picture at least. closed: the curve returns to its
+            first point, which is not repeated.
+    Attributes:
+        arcs: ``(N,)`` how far along the curve the points are. length: of the whole curve.
+    """
+
+    def __init__(self, points: Points, closed: bool = False) -> None:
+        self.closed = closed
+        through = np.concatenate([points, points[:1]]) if closed else points
+        knots = np.concatenate([[0.0], _distances(through).cumsum()])
+        places, first = np.unique(knots, return_index=True)
+        values = through[first]
+        self._places, self._values, self._bends = places, values, _second_derivatives(places, values, closed)
+        pieces = np.arange(len(places))
+        self._fine = np.interp(np.arange(_STEPS * pieces[-1] + 1) / _STEPS, pieces, places)
+        self._lengths = np.concatenate([[0.0], _distances(self._spline(self._fine)[:, :2]).cumsum()])
+        self.length = float(self._lengths[-1])
+        self.arcs = np.interp(knots[: len(points)], self._fine, self._lengths)
+
+    def at(self, arcs: Points) -> Points:
+        """Points ``(M, 2 or 3)`` so far along the curve; round and round if it is closed, back from an open end."""
+        once = self.length
+        within = arcs % once if self.closed else once - np.abs(once - arcs % (2 * once))
+        return self._spline(np.interp(within, self._lengths, self._fine))
+
+    def _spline(self, places: Points) -> Points:
+        piece = self._places[1:-1].searchsorted(places, "right")
+        step = (self._places[piece + 1] - self._places[piece])[:, None]
+        after = (places - self._places[piece])[:, None] / step
+        before = 1 - after
+        bent = (before**3 - before) * self._bends[piece] + (after**3 - after) * self._bends[piece + 1]
+        points: Points = before * self._values[piece] + after * self._values[piece + 1] + bent * step**2 / 6
+        return points
+
+
+class NoisyLabels(Dataset[FaceSample], ABC):
+    """A set of faces with noise in the labels: the same noise each time a face is taken, as in a file of labels.
+
+    Box, visibility, pose and parameters are those of the true face.
+
+    Args:
+        faces: indexed samples. deviation: as a share of the root of the area of the box. seed: of the noise.
     """
 
     def __init__(self, faces: Dataset[FaceSample], deviation: float, seed: int = 0) -> None:
@@ -48,5 +129,87 @@ class ShakenLabels(Dataset[FaceSample]):
     def __getitem__(self, index: int) -> FaceSample:
         sample = self.faces[index]
         place = torch.Generator().manual_seed(self.seed * 1_000_003 + index % len(self))
-        shaken = shaken_landmarks(sample.landmarks[None], sample.box[None], self.deviation, place)[0]
-        return replace(sample, landmarks=shaken)
+        return replace(sample, landmarks=self._noisy(sample, place))
+
+    @abstractmethod
+    def _noisy(self, sample: FaceSample, generator: torch.Generator) -> Tensor:
+        """Its landmarks with noise."""
+
+
+class ShakenLabels(NoisyLabels):
+    """Labels off in every direction, see :func:`shaken_landmarks`.
+
+    The mean distance of a label from the truth is ``deviation * sqrt(pi / 2)`` of the box, which is the NME of the
+    labels.
+    """
+
+    def _noisy(self, sample: FaceSample, generator: torch.Generator) -> Tensor:
+        return shaken_landmarks(sample.landmarks[None], sample.box[None], self.deviation, generator)[0]
+
+
+class SmearedLabels(NoisyLabels):
+    """Labels off along their contours, see :func:`smeared_landmarks`."""
+
+    def _noisy(self, sample: FaceSample, generator: torch.Generator) -> Tensor:
+        return smeared_landmarks(sample.landmarks[None], sample.markup, sample.box[None], self.deviation, generator)[0]
+
+
+def _scale(box: Tensor, deviation: float) -> Tensor:
+    """The deviation in pixels, ``(B,)``."""
+    if deviation < 0:
+        raise ValueError(f"deviation: expected a share of the box, not negative, got {deviation}")
+    return deviation * (box[:, 2:] - box[:, :2]).prod(1).sqrt()
+
+
+def _sliding(scheme: Markup) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Each curve, and those of its landmarks that slide along it."""
+    taken, found = set(scheme.corners), []
+    for curve in scheme.curves:
+        moving = tuple(index for index in dict.fromkeys(curve) if index not in taken)
+        taken.update(moving)
+        if moving:
+            found.append((curve, moving))
+    return found
+
+
+def _slide(slid: Points, true: Points, by: Points, curve: tuple[int, ...], moving: tuple[int, ...]) -> None:
+    """Moves those of one face along one curve; where its points are at one place of the picture there is none."""
+    present = [index for index in dict.fromkeys(curve) if np.isfinite(true[index]).all()]
+    points = true[present]
+    if not _distances(points[:, :2]).any():
+        return
+    contour = Contour(points, closed=curve[0] == curve[-1])
+    arcs = dict(zip(present, contour.arcs, strict=True))
+    there = [index for index in moving if index in arcs]
+    slid[there] = contour.at(np.array([arcs[index] + by[index] for index in there]))
+
+
+def _second_derivatives(places: Points, values: Points, closed: bool) -> Points:
+    """Of the cubic spline through the values, at the places: periodic, or natural with zeros at the ends.
+
+    SciPy's ``CubicSpline`` gives the same and takes several times as long for so few points.
+    """
+    steps = places[1:] - places[:-1]
+    slopes = (values[1:] - values[:-1]) / steps[:, None]
+    if closed:
+        before, after, turns = np.roll(steps, 1), steps.copy(), slopes - np.roll(slopes, 1, axis=0)
+    else:
+        before, after, turns = steps[:-1].copy(), steps[1:].copy(), slopes[1:] - slopes[:-1]
+    system = np.diag(2 * (before + after))
+    if not closed:
+        before[:1] = after[-1:] = 0  # beyond are the ends, which do not bend
+    row = np.arange(len(turns))
+    system[row, row - 1] += before
+    system[row, row + 1 - len(row)] += after  # the last one wraps around to the first
+    bends = np.zeros_like(values)
+    bends[int(not closed) : -1] = np.linalg.solve(system, 6 * turns)
+    if closed:
+        bends[-1] = bends[0]
+    return bends
+
+
+def _distances(points: Points) -> Points:
+    """From each point to the next."""
+    steps = points[1:] - points[:-1]
+    lengths: Points = np.sqrt((steps * steps).sum(1))
+    return lengths

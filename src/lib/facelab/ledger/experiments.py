@@ -9,13 +9,16 @@ from facelab.recipes.study_runs import Study
 Place = tuple[str, str, str]  # variant, measurement, number
 
 
-def ratio(study: Study, what: str, over: Place, under: Place) -> Quantity:
+def ratio(study: Study, what: str, over: Place, under: Place, seeds: Sequence[int] | None = None) -> Quantity:
     """One number of a study over another, seed by seed.
 
+    Args:
+        seeds: those that count, if the two were not trained with the same ones.
     Raises:
         KeyError: if a run is not there. ValueError: if the two have not the same number of seeds.
     """
-    pairs = zip(study.values(*over), study.values(*under), strict=True)
+    counted = study if seeds is None else Study(run for run in study.runs if run.seed in seeds)
+    pairs = zip(counted.values(*over), counted.values(*under), strict=True)
     return Quantity(what, "ratio", values=tuple(a / b for a, b in pairs))
 
 

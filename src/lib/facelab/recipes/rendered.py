@@ -62,10 +62,10 @@ class RenderedFaces:
             progress=progress,
         )  # fmt: skip
 
-    def test_set(self, progress: bool = False) -> SyntheticFaces:
-        """Faces that no training set of this recipe holds; the same for every seed."""
+    def test_set(self, progress: bool = False, seed: int = TEST_SEED) -> SyntheticFaces:
+        """Faces that no training set of this recipe holds; the same for every seed of a training."""
         return SyntheticFaces(
-            self.test_faces, self.picture, TEST_SEED, jaw=self.jaw, ranges=self._ranges(), camera=None,
+            self.test_faces, self.picture, seed, jaw=self.jaw, ranges=self._ranges(), camera=None,
             progress=progress,
         )  # fmt: skip
 

@@ -34,12 +34,18 @@ class Variant:
         what: sets it apart, in a few words.
         start: from seed and device to what must be there before this training starts, given to ``recipe.train`` as
             ``start``; none if it starts from nothing.
+        seeds: those it is trained with, whatever seeds the others are.
     """
 
     recipe: Any
     measure: Callable[[Any, nn.Module], Measured]
     what: str
     start: Callable[[int, torch.device], Any] | None = None
+    seeds: tuple[int, ...] | None = None
+
+    def trained_with(self, seeds: Iterable[int]) -> tuple[int, ...]:
+        """Its own seeds, or these if it has none."""
+        return tuple(seeds) if self.seeds is None else self.seeds
 
 
 def parameters(network: nn.Module) -> int:
@@ -152,8 +158,9 @@ class Studies:
         unknown = [name for name in only if name not in there]
         if unknown:
             raise ValueError(f"variant {unknown[0]!r}: expected one of {', '.join(there)}")
-        for seed in seeds:
-            for name in only or there:
+        wanted = {name: there[name].trained_with(seeds) for name in only or there}
+        for seed in sorted({seed for each in wanted.values() for seed in each}):
+            for name in (name for name, each in wanted.items() if seed in each):
                 path = folder / f"{_stem(name, seed)}.json"
                 if path.exists():
                     _checked(self._read_run(path), there, path)
@@ -161,7 +168,22 @@ class Studies:
                 run = _run(name, there[name], seed, device, weights)
                 _write(run, path)
                 say(f"{name}, seed {seed}: {_headline(run)}{run.seconds:.0f} s")
-        return Study(run for run in self.read(folder, profile).runs if run.seed in seeds)
+        read = self.read(folder, profile).runs
+        return Study(run for run in read if run.seed in there[run.variant].trained_with(seeds))
+
+    def seeds(self, study: Study, profile: str) -> tuple[int, ...]:
+        """Those that every variant was trained with, but for variants with seeds of their own.
+
+        Raises:
+            ValueError: if a variant of the profile, or a seed of its own, is missing in the study.
+        """
+        there = {(run.variant, run.seed) for run in study.runs}
+        shared = Study(run for run in study.runs if self.variants(profile)[run.variant].seeds is None).seeds()
+        for name, variant in self.variants(profile).items():
+            for seed in variant.trained_with(shared or (0,)):
+                if (name, seed) not in there:
+                    raise ValueError(f"{self.title}: there is no run of {name!r} with seed {seed}")
+        return shared
 
     def read(self, folder: Path, profile: str) -> Study:
         """The runs in a folder.

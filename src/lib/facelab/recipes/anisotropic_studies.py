@@ -1,0 +1,251 @@
+"""The studies of the anisotropic loss: which networks they train, and what is measured of each."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from facelab.data import Augmentation, SyntheticFaces
+from facelab.losses import across_and_along
+from facelab.markups import markup
+from facelab.metrics import auc, failure_rate, nme, normalizer_lengths
+from facelab.metrics.pose import BINS, binned
+from facelab.recipes.direct import PROFILES as RECIPES
+from facelab.recipes.direct import DirectRecipe
+from facelab.recipes.rendered import TEST_SEED
+from facelab.recipes.settings import nearest
+from facelab.recipes.study_runs import Measured, Studies, Summary, Variant
+from facelab.training import Optimizer, Training, WarmupCosine
+
+A, B = 5.0, 3.0  # the paper's; a as far as its print can be read
+ALONG, ACROSS = (3.0, 4.0, 5.0, 8.0), (1.0, 2.0, 3.0)  # of the sweep
+SMEARS = (0.03, 0.06, 0.12)  # deviation of labels along their contours, a share of the box
+RATES = (5e-4, 1e-3, 2e-3)  # learning rates that each loss is tried with
+TUNED: Mapping[str, float] = {
+    "l2": 1e-3,
+    "l1": 1e-3,
+    "smooth l1": 1e-3,
+    "wing": 1e-3,
+    "anisotropic": 1e-3,
+    "heatmaps, l2": 1e-3,
+    "heatmaps, adaptive wing": 1e-3,
+}
+TUNING_SEED = 100  # the rates were chosen with training faces and test faces that no other run has
+THRESHOLDS = (0.08, 0.10)
+NORMALIZERS = ("bbox", "interocular", "interpupil")
+GROUP, GROUPS = 5, 3  # networks whose spread is compared, and how many such groups
+TRUNKS = ("resnet-small", "densenet-small", "wide-resnet-small", "resnet-thin")
+_FRONTAL_SHARE = 0.9  # of the faces of the studies of balance: as one-sided as 300-W
+_EYES_SEEN = 30.0  # degrees of yaw up to which an error is measured in distances between the eyes
+
+
+def variants(profile: str) -> dict[str, Variant]:
+    """Every network that the studies train at a profile, by name.
+
+    ``"anisotropic"`` is the method on faces of all poses, without balance. All others change one thing of it, but for
+    the losses, which have a learning rate each, and those with ``"frontal"`` in their names, which learn from faces
+    nearly all of which are frontal.
+
+    Raises:
+        ValueError: for an unknown profile.
+    """
+    base = nearest("profile", profile, _BASES)
+    found = {name: Variant(_watched(tried(base, name)), whole, _told(name)) for name in TUNED}
+    found |= _weights(base) | _smeared(base) | _balance(base, profile)
+    tuned = tried(base, "anisotropic")
+    found |= {
+        "points outright": Variant(replace(tuned, output="points"), whole, "answers places, not displacements"),
+        "without augmentation": Variant(replace(tuned, augmentation=Augmentation()), whole, "clean training pictures"),
+    }
+    found |= {trunk: Variant(replace(tuned, trunk=trunk), whole, "another network") for trunk in TRUNKS}
+    found |= {
+        setting(a, b): Variant(replace(tuned, a=a, b=b), whole, f"a = {a:g}, b = {b:g}")
+        for a, b in product(ALONG, ACROSS)
+        if (a, b) != (A, B)
+    }
+    return found | {
+        rated(name, rate): Variant(tried(base, name, rate), validated, _told(name), seeds=(TUNING_SEED,))
+        for name, rate in product(TUNED, RATES)
+    }
+
+
+def tried(base: DirectRecipe, name: str, rate: float | None = None) -> DirectRecipe:
+    """The recipe of a loss, at its own learning rate or another."""
+    output, _, loss = name.rpartition(", ")
+    optimizer = replace(base.training.optimizer, learning_rate=TUNED[name] if rate is None else rate)
+    changes: dict[str, Any] = {"output": output} if output else {}
+    return replace(base, criterion=loss, training=replace(base.training, optimizer=optimizer), **changes)
+
+
+def _watched(recipe: DirectRecipe) -> DirectRecipe:
+    """With the error after every epoch in its history."""
+    return replace(recipe, training=replace(recipe.training, evaluate_every=1))
+
+
+def rated(name: str, rate: float) -> str:
+    """The name of the variant that tries a learning rate."""
+    return f"{name}, rate {rate:g}"
+
+
+def setting(a: float, b: float) -> str:
+    """The name of a variant of the sweep."""
+    return "anisotropic" if (a, b) == (A, B) else f"a {a:g}, b {b:g}"
+
+
+def smeared(name: str, smear: float) -> str:
+    """The name of the variant that learns from labels that slid along their contours."""
+    return f"{name}, smeared {smear:g}"
+
+
+def even(a: float = A, b: float = B) -> float:
+    """The a = b whose weight is the mean of the two weights of an ellipse: only the direction is lost."""
+    return math.sqrt(2 / (a**-2 + b**-2))
+
+
+def _told(name: str) -> str:
+    return f"{name.split(', ')[-1]} on {'heatmaps' if 'heatmaps' in name else 'coordinates'}"
+
+
+def _weights(base: DirectRecipe) -> dict[str, Variant]:
+    """Is it the direction, or the smaller weight of points on curves?"""
+    tuned = tried(base, "anisotropic")
+    same = {"a": even(), "b": even()}
+    return {
+        "isotropic": Variant(replace(tuned, **same), whole, f"a = b = {even():.3g}, corners weigh 1"),
+        "turned": Variant(replace(tuned, a=B, b=A), whole, "ellipses turned by a right angle"),
+        "equal corners": Variant(replace(tuned, corners=even() ** -2), whole, "corners weigh no more than curves"),
+        "corners only": Variant(replace(tuned, curves=0.0), whole, "points on curves cost nothing"),
+    }
+
+
+def _smeared(base: DirectRecipe) -> dict[str, Variant]:
+    tuned = tried(base, "anisotropic")
+    ways = {"anisotropic": tuned, "isotropic": replace(tuned, a=even(), b=even())}
+    return {
+        smeared(name, smear): Variant(replace(recipe, smear=smear), whole, f"labels off by {smear:.0%} along contours")
+        for (name, recipe), smear in product(ways.items(), SMEARS)
+    }
+
+
+def _balance(base: DirectRecipe, profile: str) -> dict[str, Variant]:
+    """Frontal faces nearly all, and what is done about it; two of them with enough seeds to compare their spread."""
+    skewed = replace(tried(base, "anisotropic"), frontal=_FRONTAL_SHARE)
+    many = None if profile == "smoke" else tuple(range(GROUP * GROUPS))
+    return {
+        "frontal": Variant(skewed, whole, f"{_FRONTAL_SHARE:.0%} of the faces are frontal", seeds=many),
+        "frontal, replicated": Variant(
+            replace(skewed, balance="replicated"), whole, "rare poses replicated", seeds=many
+        ),
+        "frontal, undersampled": Variant(replace(skewed, balance="undersampled"), whole, "frequent poses undersampled"),
+        "frontal, replicated at random": Variant(
+            replace(skewed, balance="replicated at random"), whole, "as many replicated, of any pose"
+        ),
+        "frontal, undersampled at random": Variant(
+            replace(skewed, balance="undersampled at random"), whole, "as few drawn, of any pose"
+        ),
+    }
+
+
+# ------------------------------------------------------------------------------------------------ what is measured
+
+
+def whole(recipe: DirectRecipe, model: nn.Module) -> Measured:
+    """Errors on the test faces by all measures, and at every landmark across and along its contour."""
+    return _measured(recipe, model, recipe.test_set())
+
+
+def validated(recipe: DirectRecipe, model: nn.Module) -> Measured:
+    """Errors on faces that are neither for training nor for tests."""
+    return {"plain": _measured(recipe, model, recipe.test_set(seed=TEST_SEED + 1))["plain"]}
+
+
+def _measured(recipe: DirectRecipe, model: nn.Module, faces: SyntheticFaces) -> Measured:
+    predicted, errors = recipe.evaluate(model, faces)
+    target = faces.landmarks[..., :2]
+    split = by_contour(predicted, target)
+    return {
+        "plain": summary(predicted, target, faces.poses[:, 1].rad2deg()) | kinds(split),
+        "ced": distribution(errors),
+        **{name: _by_number(values) for name, values in split.items()},
+    }
+
+
+def summary(predicted: Tensor, target: Tensor, yaw_degrees: Tensor) -> Summary:
+    """Errors of landmarks ``(N, L, 2)``: NME over the box, of all faces and by absolute yaw; and NME, failure rates
+    and AUC at 8 and 10 % with each normaliser, as ``"fr8 interocular"``.
+
+    Those over the eyes are of faces with a yaw of at most 30 degrees: in profile the eyes are one.
+    """
+    errors, bins = binned(nme(predicted, target, "bbox"), yaw_degrees, "last")
+    found = {"nme": float(errors.mean())}
+    found |= {f"nme {name}": float(errors[bins == i].mean()) for i, name in enumerate(BINS)}
+    frontal = yaw_degrees.abs() <= _EYES_SEEN
+    for name in NORMALIZERS:
+        seen = torch.ones_like(frontal) if name == "bbox" else frontal
+        each = nme(predicted[seen], target[seen], name)
+        found[f"nme {name}"] = float(each.mean())
+        for threshold in THRESHOLDS:
+            found[f"fr{round(100 * threshold)} {name}"] = failure_rate(each, threshold)
+            found[f"auc{round(100 * threshold)} {name}"] = auc(each, threshold)
+    return found
+
+
+def by_contour(predicted: Tensor, target: Tensor) -> dict[str, Tensor]:
+    """Mean errors ``(L,)`` of each landmark, fractions of the box: ``"across"`` and ``"along"`` its contour, absolute,
+    NaN where it has none; and ``"distance"``."""
+    lengths = normalizer_lengths(target, "bbox")[:, None]
+    error = (predicted - target).double()
+    across, along = across_and_along(error, target.double(), "68")
+    split = {"across": across.abs(), "along": along.abs(), "distance": error.norm(dim=2)}
+    return {name: (values / lengths).nanmean(0) for name, values in split.items()}
+
+
+def kinds(split: Mapping[str, Tensor]) -> Summary:
+    """Means over the corners, over the points on curves, and of the latter across and along."""
+    corners = torch.zeros(len(split["distance"]), dtype=torch.bool)
+    corners[list(markup("68").corners)] = True
+    distance = split["distance"]
+    return {
+        "corners": float(distance[corners].mean()),
+        "curves": float(distance[~corners].mean()),
+        "across": float(split["across"].nanmean()),
+        "along": float(split["along"].nanmean()),
+    }
+
+
+def distribution(errors: Tensor, threshold: float = 0.2, steps: int = 40) -> Summary:
+    """The CED at equal steps: error as text to the share of faces at most that far off."""
+    places = torch.linspace(0, threshold, steps + 1)
+    return {f"{float(place):.3f}": float((errors <= place).double().mean()) for place in places}
+
+
+def _by_number(values: Tensor) -> Summary:
+    """A number a landmark, without those that have none."""
+    return {str(number): float(value) for number, value in enumerate(values) if not math.isnan(value)}
+
+
+# -------------------------------------------------------------------------------------------------- at each profile
+
+
+def _study(recipe: DirectRecipe, epochs: int, **changes: Any) -> DirectRecipe:
+    """A network small enough to be trained hundreds of times."""
+    training = Training(
+        epochs, 16, Optimizer("adamw", 1e-3, weight_decay=0.01), WarmupCosine(0.2), precision="bf16",
+        evaluate_every=epochs,
+    )  # fmt: skip
+    return replace(recipe, training=training, **changes)
+
+
+_CPU = _study(RECIPES["quick"], epochs=5, faces=1600, test_faces=400)
+_BASES: Mapping[str, DirectRecipe] = {
+    "smoke": _study(RECIPES["smoke"], epochs=1, faces=96, test_faces=48),
+    "quick": replace(_CPU, faces=1200, test_faces=200),
+    "cpu": _CPU,
+    "gpu": RECIPES["gpu"],
+}
+
+STUDIES = Studies("anisotropic", "the anisotropic loss", variants)
