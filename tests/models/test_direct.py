@@ -7,8 +7,7 @@ import torch
 import torchvision
 from torch import nn
 
-from facelab.models import DirectRegression
-from facelab.models.direct import TRUNKS
+from facelab.models import TRUNKS, DirectRegression
 from facelab.training import load_weights, save_weights
 
 

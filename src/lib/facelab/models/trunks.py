@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torchvision.models import DenseNet, ResNet
 from torchvision.models.resnet import Bottleneck
 
-SMALLEST = 32  # side of a picture in pixels: all trunks halve five times
+_SMALLEST = 32  # side of a picture in pixels: all trunks halve five times
 _CNN6 = "cnn6"
 _LARGE = ("resnet50", "densenet121", "wide_resnet50_2", "resnet18")
 
@@ -41,8 +41,9 @@ def _resnet(blocks: int, inner: int) -> ResNet:
     return ResNet(HalfBottleneck, [blocks] * 4, width_per_group=inner)
 
 
-# Made for 64 pixels and for the CPU: the first three cost the same number of multiply-adds, 72 to 79 million.
-# resnet-small is ResNet-50 at half its width; resnet-thin has the same layers at a quarter of the inner width.
+# Made for 64 pixels and for the CPU. The first three cost about the same number of multiply-adds, so the wide one is
+# shallow: resnet-small is ResNet-50 at half its width with three blocks in each stage, wide-resnet-small is twice as
+# wide inside with one. resnet-thin is the control: the layers of resnet-small at a quarter of its inner width.
 _SMALL: dict[str, Callable[[], ResNet | DenseNet]] = {
     "resnet-small": lambda: _resnet(blocks=3, inner=32),
     "densenet-small": lambda: DenseNet(growth_rate=24, block_config=(4, 8, 12, 8), num_init_features=48),
@@ -74,21 +75,26 @@ def make_trunk(network: str, name: str, pretrained: bool = False) -> tuple[nn.Se
         )
     if name == _CNN6:
         return _cnn6()
-    made = torchvision.models.get_model(name, weights="DEFAULT" if pretrained else None) if name in _LARGE else None
-    return _without_last(made or _SMALL[name]())
+    if name in _SMALL:
+        return _without_last(_SMALL[name]())
+    return _without_last(torchvision.models.get_model(name, weights="DEFAULT" if pretrained else None))
 
 
 def check_pictures(network: str, images: Tensor) -> None:
-    """Raises:
-    ValueError: unless the pictures are floating-point ``(B, 3, H, W)``, H and W at least 32.
+    """Refuses pictures that no trunk takes.
+
+    Raises:
+        ValueError: unless they are floating-point ``(B, 3, H, W)``, H and W at least 32.
     """
     if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
         raise ValueError(
             f"{network} images: expected a floating-point tensor (B, 3, H, W), got {images.dtype} {tuple(images.shape)}"
         )
     height, width = images.shape[2:]
-    if min(height, width) < SMALLEST:
-        raise ValueError(f"{network} images: expected at least {SMALLEST} x {SMALLEST} pixels, got {height} x {width}")
+    if min(height, width) < _SMALLEST:
+        raise ValueError(
+            f"{network} images: expected at least {_SMALLEST} x {_SMALLEST} pixels, got {height} x {width}"
+        )
 
 
 def _without_last(network: ResNet | DenseNet) -> tuple[nn.Sequential, int]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from facelab.models.blocks import Bottleneck
 from facelab.models.fan import Hourglass
+from facelab.models.trunks import ImageNetColours
 
 _TRUNKS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 _TRUNK_STRIDE = 16  # of a ResNet whose fifth block keeps its resolution
@@ -37,9 +38,6 @@ class PartDetection(nn.Module):
     trunk: a 1 x 1 convolution to N maps before the deconvolution, and the enlargement, are from there.
     """
 
-    mean: Tensor
-    deviation: Tensor
-
     def __init__(
         self, landmarks: int = 66, trunk: str = "resnet152", pretrained: bool = False, prior: float = 0.5
     ) -> None:
@@ -52,6 +50,7 @@ class PartDetection(nn.Module):
         resnet = torchvision.models.get_model(trunk, weights="DEFAULT" if pretrained else None)
         channels = resnet.fc.in_features
         _keep_resolution(resnet.layer4)
+        self.colours = ImageNetColours()
         self.trunk = nn.Sequential(
             resnet.conv1, resnet.bn1, resnet.relu, resnet.maxpool,
             resnet.layer1, resnet.layer2, resnet.layer3, resnet.layer4,
@@ -61,13 +60,10 @@ class PartDetection(nn.Module):
         self.score = nn.Conv2d(landmarks, landmarks, 1)
         nn.init.zeros_(self.score.weight)
         nn.init.constant_(self.score.bias, math.log(prior / (1 - prior)))  # type: ignore[arg-type]
-        # Colours as ImageNet's networks know them.
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406])[:, None, None], persistent=False)
-        self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225])[:, None, None], persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         _check("PartDetection images", images, 3, 2 * _TRUNK_STRIDE)
-        features = self.trunk((images - self.mean) / self.deviation)
+        features = self.trunk(self.colours(images))
         scores = self.score(self.enlarge(self.reduce(features)))
         return nn.functional.interpolate(scores, images.shape[2:], mode="bilinear", align_corners=False)
 
