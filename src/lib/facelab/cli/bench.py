@@ -84,11 +84,11 @@ def _draw_worst(recipe: Any, runs: Any, real: Any, output: Path) -> None:
     click.echo(f"photographs, worst first: {output / 'worst.png'}")
 
 
-def _study_options(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def _study_options(name: str, seeds: int = 3) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """The options of a command that trains the networks of a paper's studies: what :func:`_studies` is called with."""
     options = (
         click.option("--profile", default="cpu", show_default=True, help="smoke, quick, cpu or gpu."),
-        click.option("--seeds", default=3, show_default=True, type=click.IntRange(1)),
+        click.option("--seeds", default=seeds, show_default=True, type=click.IntRange(1)),
         click.option("--only", multiple=True, metavar="VARIANT", help="Train this one; may be given several times."),
         click.option("--output", type=FOLDER,
                      help=f"Folder of the runs.  [default: data/results/PROFILE/{name}-runs]"),
@@ -148,3 +148,18 @@ def two_stage(**options: Any) -> None:
     from facelab.recipes.two_stage_studies import STUDIES
 
     _studies(STUDIES, save_two_stage_experiments, **options)
+
+
+@bench.command()
+@_study_options("anisotropic", seeds=5)
+@one_line
+def anisotropic(**options: Any) -> None:
+    """Train the networks of the anisotropic loss's studies and measure them.
+
+    Runs and results are kept as by `bench fan`. Some networks have seeds of their own: those that choose the learning
+    rates, and the groups whose spread is compared.
+    """
+    from facelab.ledger.experiments_anisotropic import save_anisotropic_experiments
+    from facelab.recipes.anisotropic_studies import STUDIES
+
+    _studies(STUDIES, save_anisotropic_experiments, **options)

@@ -29,12 +29,14 @@ def save_experiments(
     profile: str,
     seeds: Sequence[int],
     device: str,
+    command_seeds: int | None = None,
 ) -> list[Path]:
     """Writes every experiment to ``data/results/<profile>``.
 
     Args:
         experiments: from experiment to name to quantity, one value a seed. study: what they were taken from.
         name: of the paper's command: ``facelab bench <name>`` repeats the runs.
+        seeds: of the values. command_seeds: what the command is given as ``--seeds``, if not their number.
     Raises:
         ValueError: as :func:`facelab.ledger.save_result`.
     """
@@ -42,7 +44,7 @@ def save_experiments(
     return [
         save_result(
             experiment, profile, quantities, seeds=seeds, seconds=seconds, device=device,
-            command=f"python -m facelab bench {name} --profile {profile} --seeds {len(seeds)}",
+            command=f"python -m facelab bench {name} --profile {profile} --seeds {command_seeds or len(seeds)}",
         )
         for experiment, quantities in experiments.items()
     ]  # fmt: skip
