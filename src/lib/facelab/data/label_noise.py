@@ -122,14 +122,17 @@ class NoisyLabels(Dataset[FaceSample], ABC):
 
     def __init__(self, faces: Dataset[FaceSample], deviation: float, seed: int = 0) -> None:
         self.faces, self.deviation, self.seed = faces, deviation, seed
+        self._labels: dict[int, Tensor] = {}  # of the faces taken so far: splines take longer than reading a face
 
     def __len__(self) -> int:
         return len(self.faces)  # type: ignore[arg-type]
 
     def __getitem__(self, index: int) -> FaceSample:
-        sample = self.faces[index]
-        place = torch.Generator().manual_seed(self.seed * 1_000_003 + index % len(self))
-        return replace(sample, landmarks=self._noisy(sample, place))
+        sample, number = self.faces[index], index % len(self)
+        if number not in self._labels:
+            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
+            self._labels[number] = self._noisy(sample, generator)
+        return replace(sample, landmarks=self._labels[number])
 
     @abstractmethod
     def _noisy(self, sample: FaceSample, generator: torch.Generator) -> Tensor:
