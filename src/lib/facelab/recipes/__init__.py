@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from facelab.recipes import fan, fan_depth, fan_lift, two_stage
+from facelab.recipes import direct, fan, fan_depth, fan_lift, two_stage
 from facelab.recipes.settings import changed, nearest
 
 PROFILES = ("smoke", "quick", "cpu", "gpu")
 RECIPES: Mapping[str, Mapping[str, Any]] = {
+    "anisotropic": direct.PROFILES,
     "fan": fan.PROFILES,
     "fan-2d": fan.PROFILES_2D,
     "fan-2d-to-3d": fan_lift.PROFILES,
@@ -24,7 +25,8 @@ def get(name: str, profile: str = "quick") -> Any:
     ``"fan"`` is 3D-FAN by the paper's schedule, ``"fan-2d"`` the same with the 2D rule of the jaw, ``"fan-released"``
     3D-FAN by the schedule and the augmentation of the authors' training code, ``"fan-photographs"`` 3D-FAN with an
     augmentation of ours, ``"fan-2d-to-3d"`` and ``"fan-depth"`` the networks that are given landmarks too,
-    ``"two-stage"`` the detection, regression and depth networks of 3DFAW's winner.
+    ``"two-stage"`` the detection, regression and depth networks of 3DFAW's winner, ``"anisotropic"`` direct regression
+    with the anisotropic loss.
 
     Raises:
         ValueError: if there is no such recipe or profile, with the nearest there is.

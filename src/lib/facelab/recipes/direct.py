@@ -29,7 +29,7 @@ from facelab.losses import adaptive_wing, anisotropic, l1, l2, smooth_l1, stacke
 from facelab.markups import markup
 from facelab.metrics import nme
 from facelab.models import DirectRegression, HeatmapRegression
-from facelab.recipes.rendered import RenderedFaces, Trains
+from facelab.recipes.rendered import MILD, RenderedFaces, Trains
 from facelab.training import Optimizer, Training, WarmupCosine
 
 OUTPUTS = ("displacement", "points", "heatmaps")
@@ -261,11 +261,10 @@ class AsLong:
         return drawn[torch.randperm(len(drawn), generator=generator)[: len(self)]]
 
 
-def _adamw(epochs: int, batch: int = 16, rate: float = 2e-3) -> Training:
+def _adamw(epochs: int, batch: int = 16, rate: float = 1e-3) -> Training:
     return Training(epochs, batch, Optimizer("adamw", rate, weight_decay=0.01), WarmupCosine(0.2))
 
 
-_MILD = Augmentation(rotation=15, scale=(0.9, 1.1), shift=0.03, mirror=0.5, gain=(0.8, 1.2))
 _QUICK = DirectRecipe(
     size=64,
     picture=80,
@@ -274,12 +273,12 @@ _QUICK = DirectRecipe(
     test_faces=500,
     training=_adamw(epochs=8),
     sigma=1.5,
-    augmentation=_MILD,
+    augmentation=MILD,
 )
 PROFILES = {
     "smoke": replace(_QUICK, size=32, picture=40, faces=64, test_faces=32, training=_adamw(epochs=2)),
     "quick": _QUICK,
-    "cpu": replace(_QUICK, faces=8000, test_faces=1000, training=_adamw(epochs=12)),
+    "cpu": replace(_QUICK, test_faces=1000, training=_adamw(epochs=12)),
     # Sizes, optimiser and augmentation are in a supplement that is not public: these are ours.
     "gpu": DirectRecipe(
         size=256,

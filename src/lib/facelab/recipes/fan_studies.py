@@ -10,7 +10,6 @@ from torch.utils.data import DataLoader
 
 from facelab.data import (
     DECODERS,
-    Augmentation,
     FaceSample,
     SyntheticFaces,
     inexact_boxes,
@@ -24,6 +23,7 @@ from facelab.recipes.fan import FanRecipe, points_of
 from facelab.recipes.fan_depth import PROFILES as DEPTH_PROFILES
 from facelab.recipes.fan_depth import FanDepthRecipe
 from facelab.recipes.fan_lift import FanLiftRecipe
+from facelab.recipes.rendered import MILD
 from facelab.recipes.settings import nearest
 from facelab.recipes.study_runs import Measured, Studies, Summary, Variant, parameters
 from facelab.training import Optimizer, Training, WarmupCosine
@@ -226,16 +226,12 @@ def _with_boxes(recipe: FanRecipe, model: nn.Module, faces: SyntheticFaces, shif
 # -------------------------------------------------------------------------------------------------- at each profile
 
 
-# A twentieth of the paper's training, so a part of its augmentation: with all of it these networks learn too slowly.
-_MILD = Augmentation(rotation=15, scale=(0.9, 1.1), shift=0.03, mirror=0.5, gain=(0.8, 1.2))
-
-
 def _study(recipe: FanRecipe, epochs: int, **changes: Any) -> FanRecipe:
     """A network small enough to be trained many times; tested once, at the end."""
     training = Training(
         epochs, 8, Optimizer("adamw", 5e-3, weight_decay=0.01), WarmupCosine(0.2), evaluate_every=epochs
     )
-    return replace(recipe, training=training, augmentation=_MILD, **changes)
+    return replace(recipe, training=training, augmentation=MILD, **changes)
 
 
 def _wider(recipe: FanRecipe, epochs: int, **changes: Any) -> FanRecipe:

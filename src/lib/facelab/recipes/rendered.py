@@ -7,10 +7,12 @@ from typing import Any
 
 import torch
 
-from facelab.data import FaceSample, LiveFaces, SceneRanges, SyntheticFaces
+from facelab.data import Augmentation, FaceSample, LiveFaces, SceneRanges, SyntheticFaces
 from facelab.training import Fitted, Training, fit
 
 TEST_SEED = 10_000  # test faces never share a seed with training faces
+# A part of FAN's augmentation: with all of it small networks learn too slowly in a short training.
+MILD = Augmentation(rotation=15, scale=(0.9, 1.1), shift=0.03, mirror=0.5, gain=(0.8, 1.2))
 
 
 class Trains:
