@@ -25,7 +25,7 @@ A, B = 5.0, 3.0  # the paper's; a as far as its print can be read
 ALONG, ACROSS = (3.0, 5.0, 8.0), (1.0, 2.0, 3.0)  # of the sweep
 SMEARS = (0.06, 0.12)  # deviation of labels along their contours, a share of the box
 RATES = (5e-4, 1e-3, 2e-3)  # learning rates that each loss is tried with
-RATES_OF_HEATMAPS = (*RATES, 4e-3)  # which bear larger steps
+LARGER_RATES = (*RATES[1:], 4e-3)  # of the trunks, whose layers are all normalised
 TUNED: Mapping[str, float] = {
     "l2": 1e-3,
     "l1": 1e-3,
@@ -39,7 +39,15 @@ TUNING_SEED = 100  # the rates were chosen with training faces and test faces th
 THRESHOLDS = (0.08, 0.10)
 NORMALIZERS = ("bbox", "interocular", "interpupil")
 GROUP = 5  # networks whose spread is compared: so many seeds make a group
-TRUNKS = ("resnet-small", "densenet-small", "wide-resnet-small", "resnet-thin")
+# Trunks of about as many operations, and a thin one as a control: their own learning rates.
+TRUNKS: Mapping[str, float] = {"ResNet": 2e-3, "DenseNet": 2e-3, "Wide ResNet": 2e-3, "thin ResNet": 2e-3}
+_SMALL = {
+    "ResNet": "resnet-small",
+    "DenseNet": "densenet-small",
+    "Wide ResNet": "wide-resnet-small",
+    "thin ResNet": "resnet-thin",
+}
+_LARGE = {**_SMALL, "ResNet": "resnet50", "DenseNet": "densenet121", "Wide ResNet": "wide_resnet50_2"}
 _FRONTAL_SHARE = 0.9  # of the faces of the studies of balance: as one-sided as 300-W
 _EYES_SEEN = 30.0  # degrees of yaw up to which an error is measured in distances between the eyes
 
@@ -62,7 +70,7 @@ def variants(profile: str) -> dict[str, Variant]:
         "points outright": Variant(replace(tuned, output="points"), whole, "answers places, not displacements"),
         "without augmentation": Variant(replace(tuned, augmentation=Augmentation()), whole, "clean training pictures"),
     }
-    found |= {trunk: Variant(replace(tuned, trunk=trunk), whole, "another network") for trunk in TRUNKS}
+    found |= {trunk: Variant(tried(base, trunk), whole, _told(trunk)) for trunk in TRUNKS}
     found |= {
         setting(a, b): Variant(replace(tuned, a=a, b=b), whole, f"a = {a:g}, b = {b:g}")
         for a, b in product(ALONG, ACROSS)
@@ -70,17 +78,24 @@ def variants(profile: str) -> dict[str, Variant]:
     }
     return found | {
         rated(name, rate): Variant(tried(base, name, rate), validated, _told(name), seeds=(TUNING_SEED,))
-        for name in TUNED
+        for name in (*TUNED, *TRUNKS)
         for rate in rates(name)
     }
 
 
 def tried(base: DirectRecipe, name: str, rate: float | None = None) -> DirectRecipe:
-    """The recipe of a loss, at its own learning rate or another."""
+    """The recipe of a loss, or of a trunk with the anisotropic loss, at its own learning rate or another."""
+    if name in TRUNKS:
+        trunk = (_LARGE if base.trunk in _LARGE.values() else _SMALL)[name]
+        return _at(replace(base, trunk=trunk), TRUNKS[name] if rate is None else rate)
     output, _, loss = name.rpartition(", ")
-    optimizer = replace(base.training.optimizer, learning_rate=TUNED[name] if rate is None else rate)
     changes: dict[str, Any] = {"output": output} if output else {}
-    return replace(base, criterion=loss, training=replace(base.training, optimizer=optimizer), **changes)
+    return _at(replace(base, criterion=loss, **changes), TUNED[name] if rate is None else rate)
+
+
+def _at(recipe: DirectRecipe, rate: float) -> DirectRecipe:
+    optimizer = replace(recipe.training.optimizer, learning_rate=rate)
+    return replace(recipe, training=replace(recipe.training, optimizer=optimizer))
 
 
 def _watched(recipe: DirectRecipe) -> DirectRecipe:
@@ -89,8 +104,10 @@ def _watched(recipe: DirectRecipe) -> DirectRecipe:
 
 
 def rates(name: str) -> tuple[float, ...]:
-    """The learning rates that a loss is tried with."""
-    return RATES_OF_HEATMAPS if "heatmaps" in name else RATES
+    """The learning rates that a loss or a trunk is tried with."""
+    if name in TRUNKS:
+        return LARGER_RATES
+    return (*RATES, LARGER_RATES[-1]) if "heatmaps" in name else RATES
 
 
 def rated(name: str, rate: float) -> str:
@@ -114,6 +131,8 @@ def even(a: float = A, b: float = B) -> float:
 
 
 def _told(name: str) -> str:
+    if name in TRUNKS:
+        return f"the anisotropic loss and {name}"
     return f"{name.split(', ')[-1]} on {'heatmaps' if 'heatmaps' in name else 'coordinates'}"
 
 
