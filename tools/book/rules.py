@@ -26,7 +26,8 @@ ABSOLUTE_PATH = re.compile(r"(?<![\w.:/~])/(?:home|root|Users|tmp|work|mnt|opt|u
 ENCODED = re.compile(r'data:[\w/+-]+;base64,[A-Za-z0-9+/=]+|"bdata":"[^"]*"')
 WIDGET = "application/vnd.jupyter.widget-view+json"
 FIGURE = 'class="facelab-figure"'
-LABORATORY = 'class="facelab-laboratory"'
+SPEAKING = (FIGURE, 'class="facelab-laboratory"', 'class="facelab-ellipses"')
+"""Outputs that carry a text of their own."""
 
 
 def file_problems(path: Path) -> list[str]:
@@ -115,7 +116,7 @@ def _path_problems(text: str) -> Iterator[str]:
 
 def has_text(output: NotebookNode) -> bool:
     """Whether an output says itself what its picture shows."""
-    return is_figure(output) or LABORATORY in output.get("data", {}).get("text/html", "")
+    return any(name in output.get("data", {}).get("text/html", "") for name in SPEAKING)
 
 
 def is_figure(output: NotebookNode) -> bool:

@@ -3,6 +3,7 @@
 from facelab.viz.architecture import network_figure
 from facelab.viz.boxes import measured_shapes
 from facelab.viz.clouds import landmark_cloud, landmark_views
+from facelab.viz.contour_frames import contour_axes, contour_errors, mean_face
 from facelab.viz.curves import (
     bits_figure,
     ced_figure,
@@ -12,10 +13,15 @@ from facelab.viz.curves import (
     study_figure,
     sweep_figure,
 )
+from facelab.viz.ellipses import EllipseFigure, assumed_covariances, draw_ellipses, ellipse_figure
+from facelab.viz.epochs import epochs_figure
+from facelab.viz.error_atlas import directed_errors, error_atlas
+from facelab.viz.error_ellipses import ErrorEllipses, error_ellipses, measure_ellipses
 from facelab.viz.faces import contact_sheet, draw_landmarks, face_sheet, jpeg, render_mesh, render_views, show_image
 from facelab.viz.figure import Blend, InteractiveFigure
 from facelab.viz.heatmaps import heatmap_explorer, stack_explorer
 from facelab.viz.laboratory import Laboratory, Switch
+from facelab.viz.loss_surfaces import LossSurface, loss_surface_figure, loss_surfaces
 from facelab.viz.markups import jaw_explorer, markup_explorer, placed
 from facelab.viz.meshes import face_figure, landmark_names, landmark_trace, mesh_scene, mesh_trace
 from facelab.viz.occlusion import occlusion_sensitivity, share_near
@@ -35,14 +41,26 @@ __all__ = [
     "PREDICTION",
     "TRUTH",
     "Blend",
+    "EllipseFigure",
+    "ErrorEllipses",
     "InteractiveFigure",
     "Laboratory",
+    "LossSurface",
     "Overlay",
     "Switch",
+    "assumed_covariances",
     "bits_figure",
     "ced_figure",
     "contact_sheet",
+    "contour_axes",
+    "contour_errors",
+    "directed_errors",
+    "draw_ellipses",
     "draw_landmarks",
+    "ellipse_figure",
+    "epochs_figure",
+    "error_atlas",
+    "error_ellipses",
     "face_figure",
     "face_sheet",
     "heatmap_explorer",
@@ -53,7 +71,11 @@ __all__ = [
     "landmark_names",
     "landmark_trace",
     "landmark_views",
+    "loss_surface_figure",
+    "loss_surfaces",
     "markup_explorer",
+    "mean_face",
+    "measure_ellipses",
     "measured_shapes",
     "mesh_scene",
     "mesh_trace",

@@ -19,6 +19,22 @@ _JPEG_QUALITY = 82
 _STILLS = 7  # at most, side by side in the still twin
 
 
+def play_buttons(pause: int, redraw: bool = True) -> dict[str, object]:
+    """Buttons below a slider that play its steps and stop.
+
+    Args:
+        pause: milliseconds that a step stays. redraw: all of the figure, as scenes in 3D need.
+    """
+    frame = {"duration": pause, "redraw": redraw}
+    play = {"mode": "immediate", "fromcurrent": True, "frame": frame, "transition": {}}
+    buttons = [
+        {"label": label, "method": "animate", "args": args}
+        for label, args in (("▶", [None, play]), ("❚❚", [[None], AT_ONCE]))
+    ]
+    place = {"x": 0, "xanchor": "left", "y": 0, "yanchor": "top", "pad": {"t": 84}}
+    return {"type": "buttons", "direction": "left", "showactive": False, "buttons": buttons, **place}
+
+
 @dataclass(frozen=True)
 class Overlay:
     """Points on a picture.

@@ -13,13 +13,12 @@ from facelab.viz.clouds import landmark_cloud
 from facelab.viz.faces import draw_landmarks, show_image
 from facelab.viz.figure import InteractiveFigure
 from facelab.viz.meshes import landmark_names
-from facelab.viz.slides import AT_ONCE, Overlay, slides
+from facelab.viz.slides import Overlay, play_buttons, slides
 from facelab.viz.style import PREDICTION, TRUTH, style
 
 _LABELS = ("found, moved onto the truth", "true")
 _EYE = {"x": 0.8, "y": 0.4, "z": 2.5}  # so far off that half of a phone's width is enough
 _PAUSE = 700  # milliseconds that a step stays
-_STEPS = {"mode": "immediate", "fromcurrent": True, "frame": {"duration": _PAUSE, "redraw": True}, "transition": {}}
 
 
 def turning_figure(
@@ -56,7 +55,7 @@ def turning_figure(
     for frame, cloud in zip(figure.frames, clouds, strict=True):
         frame.data = [*frame.data, *_moved(cloud, scheme)]
         frame.traces = [*frame.traces, first, first + 1]
-    figure.update_layout(scene=beside.layout.scene, legend={"y": 1.12}, updatemenus=[_buttons()])
+    figure.update_layout(scene=beside.layout.scene, legend={"y": 1.12}, updatemenus=[play_buttons(_PAUSE)])
     figure.update_layout(xaxis={"domain": [0, 0.46]}, scene={"domain": {"x": [0.5, 1]}, "camera": {"eye": _EYE}})
     return InteractiveFigure(figure, alt, _poster(images, points, clouds, target, labels, scheme))
 
@@ -68,15 +67,6 @@ def _moved(cloud: Tensor, scheme: str) -> list[go.Scatter3d]:
     broken = [np.pad(axis[ends], ((0, 0), (0, 1)), constant_values=np.nan).ravel() for axis in (x, y, z)]
     line = dict(zip("xyz", broken, strict=True))
     return [go.Scatter3d(line), go.Scatter3d(x=x, y=y, z=z, text=landmark_names(scheme))]
-
-
-def _buttons() -> dict[str, object]:
-    buttons = [
-        {"label": label, "method": "animate", "args": args}
-        for label, args in (("▶", [None, _STEPS]), ("❚❚", [[None], AT_ONCE]))
-    ]
-    place = {"x": 0, "xanchor": "left", "y": 0, "yanchor": "top", "pad": {"t": 84}}  # below the slider
-    return {"type": "buttons", "direction": "left", "showactive": False, "buttons": buttons, **place}
 
 
 def _poster(

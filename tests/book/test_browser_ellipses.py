@@ -1,0 +1,80 @@
+"""Ellipses in a browser: what the inputs draw is what the weights of the loss say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from playwright.sync_api import Browser, Page
+
+from facelab import viz
+from facelab.losses import anisotropic_weights
+
+RANDOM = torch.Generator().manual_seed(0)
+IMAGES = torch.rand(2, 3, 64, 64, generator=RANDOM)
+LANDMARKS = 64 * torch.rand(2, 68, 2, generator=RANDOM)
+LANDMARKS[1, 5] = torch.nan
+
+
+@pytest.fixture
+def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
+    """A narrow page with one figure; nothing but its own file may be asked for."""
+    figure = viz.ellipse_figure(IMAGES, LANDMARKS, "68", "Two faces of noise with ellipses.", side=64.0)
+    (tmp_path / "page.html").write_text(f"<meta charset='utf-8'><body>{figure.html()}</body>", encoding="utf-8")
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.set_default_timeout(60_000)
+    page.route("**/*", lambda route: route.continue_() if route.request.url.startswith("file:") else route.abort())
+    page.goto((tmp_path / "page.html").as_uri())
+    page.wait_for_selector("figure[data-state=live]")
+    yield page
+    page.close()
+
+
+def drawn(page: Page) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Landmark to the covariance and the place of its ellipse, from the matrices that the page has set."""
+    read = "all => all.map(each => [Number(each.dataset.landmark), each.getAttribute('transform')])"
+    found = {}
+    for landmark, transform in page.locator("circle").evaluate_all(read):
+        first, second, third, fourth, x, y = map(float, re.findall(r"-?[\d.]+(?:e-?\d+)?", transform))
+        axes = np.array([[first, third], [second, fourth]])
+        found[landmark] = (axes @ axes.T, np.array([x, y]))
+    return found
+
+
+def move(page: Page, name: str, value: float) -> None:
+    page.locator(f"input[name={name}]").fill(str(value))
+
+
+@pytest.mark.parametrize(("face", "a", "b"), [(0, 5.0, 3.0), (1, 8.0, 1.5), (1, 2.0, 4.0)])
+def test_every_ellipse_is_the_inverse_of_its_weight(page: Page, face: int, a: float, b: float) -> None:
+    move(page, "face", face + 1)
+    move(page, "a", a)
+    move(page, "b", b)
+    weights = anisotropic_weights(LANDMARKS[face : face + 1].double(), "68", a, b)[0].numpy()
+    found = drawn(page)
+    assert set(found) == set(range(68)) - ({5} if face else set())
+    for landmark, (covariance, place) in found.items():
+        np.testing.assert_allclose(covariance @ weights[landmark], np.eye(2), atol=0.01)
+        np.testing.assert_allclose(place, LANDMARKS[face, landmark], atol=0.006)
+
+
+def test_weights_are_told_and_reset_restores(page: Page) -> None:
+    told = page.locator(".ellipses-weights")
+    assert "along 1/a² = 0.040, across 1/b² = 0.111" in told.inner_text() and "corner 1" in told.inner_text()
+    move(page, "a", 10)
+    assert "along 1/a² = 0.010" in told.inner_text()
+    assert page.locator("label output").all_inner_texts() == ["10", "3", "1"]
+    page.get_by_role("button", name="Reset").click()
+    page.wait_for_function("() => document.querySelector('label output').value === '5'")
+    assert "along 1/a² = 0.040" in told.inner_text()
+
+
+def test_it_fits_a_phone_and_the_printed_page_has_the_still(page: Page) -> None:
+    assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
+    assert not page.locator("img").is_visible()
+    page.emulate_media(media="print")
+    assert page.locator("img").is_visible() and not page.locator("svg").is_visible()
