@@ -224,6 +224,71 @@ def test_every_variant_has_a_file_of_its_own(profile: str, tmp_path: Path) -> No
     assert all(study.values(name, "plain", "nme") == (0.02, 0.03) for name in instant)
 
 
+# ---------------------------------------------------------------------------------------------- seeds of their own
+
+OWN = (100, 1)  # of one variant, whatever seeds the others are trained with
+
+
+def _seed_told(recipe: Any, model: nn.Module) -> Measured:
+    return {"plain": {"nme": (parameters(model) - 2) / 100}}  # an instant network has seed + 2 weights
+
+
+def _mixed() -> Studies:
+    plain = Variant(_Instant(), _seed_told, "trained with the seeds that are asked for")
+    there = {"plain": plain, "own": replace(plain, seeds=OWN), "another": plain}
+    return Studies("made-up", "Somebody", lambda _: there)
+
+
+def _trained_with(study: Study) -> dict[str, list[int]]:
+    return {run.variant: [each.seed for each in study.of(run.variant)] for run in study.runs}
+
+
+def test_a_variant_knows_its_seeds() -> None:
+    variant = Variant(_Instant(), _first_weight, "of many seeds")
+    assert variant.trained_with(range(3)) == (0, 1, 2) and variant.trained_with([4]) == (4,)
+    assert replace(variant, seeds=OWN).trained_with(range(3)) == OWN
+
+
+def test_a_variant_with_seeds_of_its_own_is_trained_with_these_alone(tmp_path: Path) -> None:
+    said: list[str] = []
+    study = _mixed().run_all("smoke", range(2), tmp_path, device="cpu", say=said.append)
+    assert _trained_with(study) == {"another": [0, 1], "own": [1, 100], "plain": [0, 1]}
+    assert study.values("own", "plain", "nme") == (0.01, 1.0)
+    # Seed by seed, so that a study that is broken off has all variants with the first seeds.
+    order = [line.split(":")[0] for line in said]
+    assert order == [
+        "plain, seed 0", "another, seed 0", "plain, seed 1", "own, seed 1", "another, seed 1", "own, seed 100",
+    ]  # fmt: skip
+    again = _mixed().run_all("smoke", [0], tmp_path, device="cpu", say=said.append)
+    assert _trained_with(again) == {"another": [0], "own": [1, 100], "plain": [0]} and len(said) == 6
+    only = _mixed().run_all("smoke", [5], tmp_path, ["own"], "cpu", said.append)
+    assert _trained_with(only) == {"own": [1, 100]} and len(said) == 6
+
+
+def test_shared_seeds_are_those_of_the_variants_without_their_own() -> None:
+    studies, others = _mixed(), [_run(name, seed, 0.1) for name in ("plain", "another") for seed in (0, 1, 2)]
+    own = [_run("own", seed, 0.1) for seed in OWN]
+    assert studies.seeds(Study([*others, *own]), "smoke") == (0, 1, 2)
+    assert studies.seeds(Study([*others, *own, _run("plain", 7, 0.1)]), "smoke") == (0, 1, 2)
+    every = [_run("own", seed, 0.1) for seed in (0, 2)]  # more than its own count for nothing
+    assert studies.seeds(Study([*others, *own, *every]), "smoke") == (0, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "message"),
+    [
+        (("own", 100), "Somebody: there is no run of 'own' with seed 100"),
+        (("own", 1), "Somebody: there is no run of 'own' with seed 1$"),
+        (("plain", 0), "Somebody: there is no run of 'plain' with seed 0"),
+    ],
+)
+def test_a_study_that_is_not_whole_is_told(left_out: tuple[str, int], message: str) -> None:
+    wanted = [("plain", 0), ("another", 0), *(("own", seed) for seed in OWN)]
+    runs = [_run(name, seed, 0.1) for name, seed in wanted if (name, seed) != left_out]
+    with pytest.raises(ValueError, match=message):
+        _mixed().seeds(Study(runs), "smoke")
+
+
 # ----------------------------------------------------------------------------------------------------------- Study
 
 

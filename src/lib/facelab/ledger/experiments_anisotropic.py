@@ -89,14 +89,14 @@ def _nme(variant: str) -> Place:
 
 
 def _first_epoch(study: Study, seeds: Sequence[int]) -> Quantity:
-    def first(variant: str) -> dict[int, float]:
-        for run in study.of(variant):
-            if "nme" not in run.history[0]:
+    def first(variant: str) -> list[float]:
+        runs = [run for run in study.of(variant) if run.seed in seeds]
+        for run in runs:
+            if not run.history or "nme" not in run.history[0]:
                 raise ValueError(f"{variant}, seed {run.seed}: expected an error after the first epoch of its history")
-        return {run.seed: run.history[0]["nme"] for run in study.of(variant)}
+        return [run.history[0]["nme"] for run in runs]
 
-    ours, wing = first(_OURS), first("wing")
-    values = tuple(ours[seed] / wing[seed] for seed in seeds)
+    values = tuple(ours / wing for ours, wing in zip(first(_OURS), first("wing"), strict=True))
     return Quantity("NME after the first epoch with the anisotropic loss over that with Wing", "ratio", values=values)
 
 

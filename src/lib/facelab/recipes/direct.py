@@ -59,7 +59,8 @@ class DirectRecipe(RenderedFaces, Trains):
         sigma: of the target heatmaps, in their pixels.
         balance: one of ``BALANCES``; an epoch has as many faces with each. Those at random have bins of the same
             sizes, filled without regard to pose. bins: of pose.
-        frontal: share of the training faces that is drawn from |yaw| of at most 30 degrees alone.
+        frontal: share of the training faces that is drawn from |yaw| of at most 30 degrees alone. The others are the
+            first of them again, as people and in their light, in any pose.
         smear: deviation of the training labels along their contours, a share of the box.
         faces, test_faces, picture, margin, jaw, yaw: as of all rendered faces. crop: rule of the crops.
         training: epochs, batch, optimiser, schedule, precision. augmentation: of the training pictures.
@@ -182,7 +183,7 @@ class DirectRecipe(RenderedFaces, Trains):
         costs = anisotropic(predicted, target, self.markup, self.a, self.b, reduction="none")
         share = torch.full((costs.shape[1],), self.curves, device=costs.device)
         share[list(markup(self.markup).corners)] = self.corners
-        return (share * costs).mean()
+        return (share * costs).sum() / target.isfinite().all(-1).sum()
 
     def _pixels(self, answer: Tensor) -> Tensor:
         """Half sides to pixels of the crop."""

@@ -177,9 +177,9 @@ class Studies:
         Raises:
             ValueError: if a variant of the profile, or a seed of its own, is missing in the study.
         """
-        there = {(run.variant, run.seed) for run in study.runs}
-        shared = Study(run for run in study.runs if self.variants(profile)[run.variant].seeds is None).seeds()
-        for name, variant in self.variants(profile).items():
+        there, variants = {(run.variant, run.seed) for run in study.runs}, self.variants(profile)
+        shared = Study(run for run in study.runs if variants[run.variant].seeds is None).seeds()
+        for name, variant in variants.items():
             for seed in variant.trained_with(shared or (0,)):
                 if (name, seed) not in there:
                     raise ValueError(f"{self.title}: there is no run of {name!r} with seed {seed}")
