@@ -6,16 +6,24 @@ from collections.abc import Callable
 import pytest
 
 from facelab.ledger import Quantity, results
+from facelab.ledger.experiments_anisotropic import anisotropic_experiments
 from facelab.ledger.experiments_fan import fan_experiments
 from facelab.ledger.experiments_two_stage import two_stage_experiments
-from facelab.recipes import fan_studies, two_stage_studies
+from facelab.recipes import anisotropic_studies, fan_studies, two_stage_studies
 from facelab.recipes.study_runs import Studies, Study
 
 Quantities = dict[str, dict[str, Quantity]]
 Record = tuple[Studies, Study, Callable[[Study], Quantities]]
+
+
+def _anisotropic(study: Study) -> Quantities:
+    return anisotropic_experiments(study, anisotropic_studies.STUDIES.seeds(study, "cpu"))
+
+
 PAPERS = {
     "fan": (fan_studies.STUDIES, fan_experiments),
     "two-stage": (two_stage_studies.STUDIES, two_stage_experiments),
+    "anisotropic": (anisotropic_studies.STUDIES, _anisotropic),
 }
 
 
@@ -55,7 +63,15 @@ def test_recorded_results_are_those_of_the_recorded_runs(record: Record) -> None
     for experiment, quantities in experiments(recorded).items():
         assert experiment in written, f"{experiment}: no result; python -m facelab bench {studies.name} writes it"
         assert _rounded(written[experiment].quantities) == _rounded(quantities)
-        assert written[experiment].provenance["seeds"] == list(recorded.seeds())
+        assert written[experiment].provenance["seeds"] == list(studies.seeds(recorded, "cpu"))
+
+
+def test_each_loss_and_trunk_keeps_the_rate_that_was_best_for_it() -> None:
+    studies = anisotropic_studies
+    recorded = studies.STUDIES.read(studies.STUDIES.folder("cpu"), "cpu")
+    for name, kept in {**studies.TUNED, **studies.TRUNKS}.items():
+        errors = {rate: recorded.values(studies.rated(name, rate), "plain", "nme") for rate in studies.rates(name)}
+        assert kept == min(errors, key=lambda rate: sum(errors[rate])), name
 
 
 def _rounded(quantities: dict[str, Quantity]) -> dict[str, tuple[str, str, tuple[float, ...]]]:
