@@ -159,7 +159,8 @@ class Studies:
         if unknown:
             raise ValueError(f"variant {unknown[0]!r}: expected one of {', '.join(there)}")
         wanted = {name: there[name].trained_with(seeds) for name in only or there}
-        for seed in sorted({seed for each in wanted.values() for seed in each}):
+        own = (seed for each in wanted.values() for seed in each)
+        for seed in dict.fromkeys((*seeds, *own)):
             for name in (name for name, each in wanted.items() if seed in each):
                 path = folder / f"{_stem(name, seed)}.json"
                 if path.exists():
