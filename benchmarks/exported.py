@@ -1,4 +1,7 @@
-"""ONNX: how long a network takes to export, and how fast onnxruntime runs it beside PyTorch."""
+"""ONNX: how long a network takes to export, and how fast onnxruntime runs it beside PyTorch.
+
+Last come the widths of MobileNet with crop and decoding: a picture and one box in, the landmarks of a face out.
+"""
 
 import tempfile
 import time
@@ -10,8 +13,12 @@ from torch import Tensor, nn
 
 from benchmarks.measuring import Line, Settings, medians
 from benchmarks.networks import MOBILENET_SIDE, settled
-from facelab.export import export_onnx
+from facelab.export import export_aligner, export_onnx
+from facelab.face3d import builtin_face
+from facelab.interop import Aligner
 from facelab.models import FAN, MobileNetV1, for_inference
+
+_PICTURE = (480, 640)  # height and width that a face is cut out of
 
 
 def report(settings: Settings) -> Iterator[Line | str]:
@@ -41,19 +48,43 @@ def report(settings: Settings) -> Iterator[Line | str]:
             session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         for batch in settings.batches:
             pictures = torch.rand(batch, 3, side, side, generator=torch.Generator().manual_seed(0))
-            yield from _latency(f"{name}, onnxruntime, batch {batch}", session, network, pictures, settings)
+            inputs = {"images": pictures}
+            yield from _latency(
+                f"{name}, onnxruntime, batch {batch}", session, inputs, network, for_inference(network), settings
+            )
+    for width in settings.mobilenets:
+        yield from _alignment(width, options, settings)
 
 
-def _latency(name: str, session: object, network: nn.Module, pictures: Tensor, settings: Settings) -> Iterator[Line]:
-    fast, values = for_inference(network), pictures.numpy()
+def _alignment(width: float, options: object, settings: Settings) -> Iterator[Line]:
+    import onnxruntime
+
+    network, face = settled(MobileNetV1(width), MOBILENET_SIDE), builtin_face()
+    plain = Aligner(network, face, size=MOBILENET_SIDE).eval()
+    fast = Aligner(for_inference(network), face, size=MOBILENET_SIDE).eval()
+    with tempfile.TemporaryDirectory() as folder:
+        path = export_aligner(plain, Path(folder) / "aligner.onnx")
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    height, across = _PICTURE
+    image = torch.rand(1, 3, height, across, generator=torch.Generator().manual_seed(0))
+    inputs = {"image": image, "boxes": torch.tensor([[200.0, 100.0, 440.0, 340.0]])}
+    name = f"picture of {across} x {height} to landmarks, MobileNet x {width}, onnxruntime"
+    yield from _latency(name, session, inputs, plain, fast, settings)
+
+
+def _latency(
+    name: str, session: object, inputs: dict[str, Tensor], plain: nn.Module, fast: nn.Module, settings: Settings
+) -> Iterator[Line]:
+    given = tuple(inputs.values())
+    values = {key: value.numpy() for key, value in inputs.items()}
 
     def exported() -> list[object]:
-        return session.run(None, {"images": values})  # type: ignore[attr-defined]
+        return session.run(None, values)  # type: ignore[attr-defined]
 
     with torch.inference_mode():
-        runs = {"exported": exported, "plain": lambda: network(pictures), "ours": lambda: fast(pictures)}
+        runs = {"exported": exported, "plain": lambda: plain(*given), "ours": lambda: fast(*given)}
         taken = medians(runs, settings)
-        expected = network(pictures)
+        expected = plain(*given)
     first = expected if isinstance(expected, Tensor) else expected[0]
     difference = float((torch.as_tensor(exported()[0]) - first).abs().max())
     for other, label in (("plain", "PyTorch, plain"), ("ours", "PyTorch, for_inference")):

@@ -33,11 +33,11 @@ class Settings:
     batches: tuple[int, ...] = (1, 8)
     step_batch: int = 4
     maps: int = 64
-    meshes: tuple[int, ...] = (1, 64)
+    meshes: tuple[int, ...] = (1, 32)
     errors: int = 2000
 
 
-CUDA = Settings(device="cuda", batches=(1, 64), step_batch=64, maps=1024, meshes=(1, 1024), errors=20_000)
+CUDA = Settings(device="cuda", batches=(1, 32), step_batch=64, maps=1024, meshes=(1, 1024), errors=20_000)
 TINY = Settings(
     repeats=1, seconds=0.0, stacks=(1,), width=32, side=64, mobilenets=(0.25,), batches=(2,), step_batch=2, maps=4,
     meshes=(2,), errors=10,

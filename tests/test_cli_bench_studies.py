@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -12,9 +13,10 @@ from facelab.cli import cli
 from facelab.ledger import results
 from facelab.ledger.experiments_anisotropic import anisotropic_experiments, spread_experiments
 from facelab.ledger.experiments_fan import fan_experiments
+from facelab.ledger.experiments_tddfa import tddfa_experiments
 from facelab.ledger.experiments_two_stage import two_stage_experiments
 from facelab.ledger.results import Quantity
-from facelab.recipes import anisotropic_studies, fan_studies, study_runs, two_stage_studies
+from facelab.recipes import anisotropic_studies, fan_studies, study_runs, tddfa_studies, two_stage_studies
 from facelab.recipes.anisotropic_studies import GROUP, TUNING_SEED
 from facelab.recipes.fan_studies import DECODER, LOST, LOST_SIDE, NOISES
 from facelab.recipes.study_runs import Run, Studies, Study, Variant
@@ -38,7 +40,7 @@ class _Paper:
     one: str
     kinds: tuple[str, ...]
     numbers: tuple[str, ...]
-    history: tuple[dict[str, float], ...]
+    history: tuple[dict[str, Any], ...]
     quick: tuple[str, str, Callable[[Run], bool]]
     seeds: int = 3
 
@@ -105,9 +107,19 @@ ANISOTROPIC = _Paper(
     ("wing", "wing", lambda run: run.recipe["criterion"] == "wing" and "nme" in run.history[0]),
     seeds=5,
 )
+TDDFA = _Paper(
+    tddfa_studies.STUDIES,
+    "3DDFA_V2",
+    tddfa_experiments,
+    "tddfa-optimisation",
+    ("plain",),
+    ("nme", "nme mean of bins", "stability", "bending", "bending of the truth"),
+    ({"nme": 0.1, "kept": [0, 1, 1]},),
+    ("fWPDC", "fwpdc", lambda run: run.recipe["optimisation"] == "fwpdc" and "nme" in run.history[0]),
+)
 
 
-@pytest.fixture(params=[FAN, TWO_STAGE, ANISOTROPIC], ids=lambda paper: paper.studies.name)
+@pytest.fixture(params=[FAN, TWO_STAGE, ANISOTROPIC, TDDFA], ids=lambda paper: paper.studies.name)
 def paper(request: pytest.FixtureRequest) -> _Paper:
     found: _Paper = request.param
     return found
@@ -193,6 +205,20 @@ def test_results_are_written_once_every_run_is_there(paper: _Paper, book: Path) 
     about = written[paper.one].provenance
     assert (about["seeds"], about["device"], about["seconds"]) == ([0, 1], "cpu", 2.0 * len(study.runs))
     assert about["command"] == f"python -m facelab bench {name} --profile smoke --seeds 2"
+
+
+@pytest.mark.usefixtures("made_up")
+def test_the_variant_that_was_lacking_may_be_asked_for_alone(paper: _Paper) -> None:
+    *most, last = paper.variants
+    assert _run(*paper.smoke, "--seeds", "2", *_only(most)).exit_code == 0
+    assert _run(*paper.smoke, "--seeds", "1", *_only([last])).exit_code == 0
+    single = results("smoke")  # of one seed all is there now
+    assert single[paper.one].provenance["seeds"] == [0]
+    done = _run(*paper.smoke, "--seeds", "2", *_only([last]))
+    assert done.exit_code == 0, done.output
+    study = paper.studies.read(paper.studies.folder("smoke"), "smoke")
+    written = {each: result.quantities for each, result in results("smoke").items()}
+    assert written == paper.experiments(study, (0, 1))
 
 
 @pytest.mark.usefixtures("made_up")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tools.book.layout import BookError
 from tools.book.site import COMMITTED, build, committed
@@ -47,3 +47,26 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that may ask for nothing but files."""
+    page = browser.new_page()
+    page.set_default_timeout(60_000)
+    page.route("**/*", lambda route: route.continue_() if route.request.url.startswith("file:") else route.abort())
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def show_on_phone(page: Page, tmp_path: Path) -> Callable[[str], None]:
+    """Shows the HTML of one figure on the page, as narrow as a phone, and waits until the figure is live."""
+
+    def show(figure: str) -> None:
+        (tmp_path / "page.html").write_text(f"<meta charset='utf-8'><body>{figure}</body>", encoding="utf-8")
+        page.set_viewport_size({"width": 390, "height": 800})
+        page.goto((tmp_path / "page.html").as_uri())
+        page.wait_for_selector("figure[data-state=live]")
+
+    return show

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from facelab import viz
 from facelab.losses import anisotropic_weights
@@ -20,18 +19,10 @@ LANDMARKS = 64 * torch.rand(2, 68, 2, generator=RANDOM)
 LANDMARKS[1, 5] = torch.nan
 
 
-@pytest.fixture
-def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
-    """A narrow page with one figure; nothing but its own file may be asked for."""
+@pytest.fixture(autouse=True)
+def shown(show_on_phone: Callable[[str], None]) -> None:
     figure = viz.ellipse_figure(IMAGES, LANDMARKS, "68", "Two faces of noise with ellipses.", side=64.0)
-    (tmp_path / "page.html").write_text(f"<meta charset='utf-8'><body>{figure.html()}</body>", encoding="utf-8")
-    page = browser.new_page(viewport={"width": 390, "height": 800})
-    page.set_default_timeout(60_000)
-    page.route("**/*", lambda route: route.continue_() if route.request.url.startswith("file:") else route.abort())
-    page.goto((tmp_path / "page.html").as_uri())
-    page.wait_for_selector("figure[data-state=live]")
-    yield page
-    page.close()
+    show_on_phone(figure.html())
 
 
 def drawn(page: Page) -> dict[int, tuple[np.ndarray, np.ndarray]]:

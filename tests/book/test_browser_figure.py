@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import plotly
 import plotly.graph_objects as go
-import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from facelab.viz.figure import Blend, InteractiveFigure
 
@@ -30,15 +28,6 @@ def figure() -> InteractiveFigure:
         Blend("wider", 2 * WIDER, -1, 2, trace=1),
     ]
     return InteractiveFigure(go.Figure([mesh, dots]), ALT, np.full((40, 40, 3), 200, np.uint8), controls=controls)
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    page = browser.new_page()
-    page.set_default_timeout(30_000)
-    page.route("**/*", lambda route: route.continue_() if route.request.url.startswith("file:") else route.abort())
-    yield page
-    page.close()
 
 
 def show(page: Page, folder: Path, body: str, *, vendored: bool = True, head: str = "") -> None:

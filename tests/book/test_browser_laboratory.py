@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from facelab.viz import Laboratory, Switch
 
@@ -20,20 +19,12 @@ VALUES = 3 + np.arange(12.0).reshape(2, 3, 2)
 NUMBERS = np.stack([VALUES, VALUES - 1, VALUES + 1, np.full_like(VALUES, 2.5)], -1)
 
 
-@pytest.fixture
-def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
-    """A narrow page with one laboratory; nothing but its own file may be asked for."""
+@pytest.fixture(autouse=True)
+def shown(show_on_phone: Callable[[str], None]) -> None:
     laboratory = Laboratory(
         SWITCHES, NUMBERS, "two annotators", "Rules of measuring, chosen with switches.", best_at_100=("AUC",)
     )
-    (tmp_path / "page.html").write_text(f"<meta charset='utf-8'><body>{laboratory.html()}</body>", encoding="utf-8")
-    page = browser.new_page(viewport={"width": 390, "height": 800})
-    page.set_default_timeout(30_000)
-    page.route("**/*", lambda route: route.continue_() if route.request.url.startswith("file:") else route.abort())
-    page.goto((tmp_path / "page.html").as_uri())
-    page.wait_for_selector("figure[data-state=live]")
-    yield page
-    page.close()
+    show_on_phone(laboratory.html())
 
 
 def said(page: Page) -> str:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from facelab.data import FaceSample, LiveFaces, SyntheticFaces
-from facelab.data.synthetic.faces import _generator
+from facelab.data.synthetic.faces import seeded
 from facelab.training import Endless
 
 
@@ -16,7 +16,7 @@ def test_the_same_generator_draws_the_faces_of_the_cache(
 ) -> None:
     monkeypatch.setenv("FACELAB_CACHE", str(tmp_path_factory.getbasetemp() / "live"))
     kept = SyntheticFaces(32, 48, seed=3, jaw=jaw)
-    drawn = LiveFaces(32, 48, jaw=jaw).draw(32, _generator(3, 0))
+    drawn = LiveFaces(32, 48, jaw=jaw).draw(32, seeded(3, 0))
     stacked = FaceSample.stack([kept[index] for index in range(32)])
     assert float((drawn.image - stacked.image).abs().max()) <= 0.5001 / 255  # eight bits a channel in the cache
     for name in ("landmarks", "visible", "box", "pose", "parameters"):
@@ -30,7 +30,7 @@ def test_the_outline_comes_with_the_jaw_on_the_head(
     monkeypatch.setenv("FACELAB_CACHE", str(tmp_path_factory.getbasetemp() / "live"))
     kept = SyntheticFaces(32, 48, seed=3)
     (faces, outline), (same, again) = (
-        LiveFaces(32, 48, jaw=jaw).draw_with_outline(32, _generator(3, 0)) for jaw in ("3d", "2d")
+        LiveFaces(32, 48, jaw=jaw).draw_with_outline(32, seeded(3, 0)) for jaw in ("3d", "2d")
     )
     assert outline.shape == (32, 17, 2) and torch.equal(outline, again)
     assert torch.equal(faces.landmarks, same.landmarks) and torch.equal(faces.box, same.box)

@@ -145,6 +145,8 @@ def test_neighbours_at_one_place_add_nothing() -> None:
         assert once.length == pytest.approx(twice.length)
         np.testing.assert_allclose(twice.arcs, once.arcs[[0, 0, 1, 2, 2, 2, 3, 4, 4]])
         np.testing.assert_allclose(twice.at(np.array([0.3])), once.at(np.array([0.3])))
+    back = np.array([[0, 0], [300, 0], [300, 300], [0, 1e-14]])  # at the place of the first, within rounding
+    assert Contour(back, closed=True).length == pytest.approx(Contour(back[:3], closed=True).length)
     face = torch.zeros(1, 68, 2)
     assert torch.equal(smeared_landmarks(face, "68", _box(10), 0.1, _generator()), face)  # nowhere to go
 

@@ -34,6 +34,32 @@ def test_obj_without_texture_coordinates(tmp_path: Path, mesh: tuple[Tensor, Ten
     np.testing.assert_array_equal(read.faces, triangles.numpy())
 
 
+def test_textured_obj_comes_back(tmp_path: Path, mesh: tuple[Tensor, Tensor]) -> None:
+    """Rows of the picture run downwards while v runs upwards; red comes before blue."""
+    vertices, triangles = mesh
+    texture = torch.rand(3, 7, 5, generator=torch.Generator().manual_seed(3))
+    column, row = torch.arange(30) % 5, torch.arange(30) % 7
+    uv = torch.stack([(column + 0.5) / 5, 1 - (row + 0.5) / 7], 1)
+    path = write_obj(tmp_path / "face.obj", vertices, triangles, uv, texture)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["face.mtl", "face.obj", "face.png"]
+    read = trimesh.load(path, process=False, maintain_order=True)
+    np.testing.assert_array_equal(read.faces, triangles.numpy())
+    np.testing.assert_allclose(read.visual.uv, uv.numpy(), atol=1e-5)
+    picture = np.asarray(read.visual.material.image.convert("RGB"))
+    np.testing.assert_array_equal(picture, (255 * texture).round().permute(1, 2, 0).numpy())
+    # trimesh rounds a texture coordinate down to a texel
+    np.testing.assert_array_equal(read.visual.to_color().vertex_colors[:, :3], picture[row, column])
+
+
+def test_textured_obj_can_be_moved(tmp_path: Path, mesh: tuple[Tensor, Tensor]) -> None:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    write_obj(folder / "a.obj", *mesh, torch.rand(30, 2), torch.full((3, 2, 2), 0.2))
+    moved = folder.rename(tmp_path / "there")
+    read = trimesh.load(moved / "a.obj", process=False)
+    assert np.asarray(read.visual.material.image.convert("RGB")).ravel().tolist() == [51] * 12
+
+
 def test_ply_comes_back(tmp_path: Path, mesh: tuple[Tensor, Tensor]) -> None:
     vertices, triangles = mesh
     colours = torch.rand(30, 3, generator=torch.Generator().manual_seed(2))
@@ -55,6 +81,13 @@ def test_bad_meshes_are_refused(tmp_path: Path, mesh: tuple[Tensor, Tensor]) -> 
         write_ply(tmp_path / "a.ply", vertices, triangles + 1)
     with pytest.raises(ValueError, match="uv: expected shape"):
         write_obj(tmp_path / "a.obj", vertices, triangles, torch.zeros(3, 2))
+    texture = torch.zeros(3, 4, 4)
+    with pytest.raises(ValueError, match="uv: expected texture coordinates beside a texture"):
+        write_obj(tmp_path / "a.obj", vertices, triangles, texture=texture)
+    with pytest.raises(ValueError, match=r"texture: expected shape \(3, H, W\), got \(1, 3, 4, 4\)"):
+        write_obj(tmp_path / "a.obj", vertices, triangles, torch.zeros(30, 2), texture[None])
+    with pytest.raises(ValueError, match=r"a b\.obj: OBJ separates names by blanks"):
+        write_obj(tmp_path / "a b.obj", vertices, triangles, torch.zeros(30, 2), texture)
     with pytest.raises(ValueError, match="colours: expected shape"):
         write_ply(tmp_path / "a.ply", vertices, triangles, torch.zeros(3, 3))
     with pytest.raises(FileNotFoundError, match="expected an existing folder"):

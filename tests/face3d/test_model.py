@@ -148,6 +148,35 @@ def test_subset_renumbers_triangles(model: MorphableModel) -> None:
     assert torch.equal(part.triangles, inside - 40)
 
 
+def test_chosen_vertices_are_those_of_the_whole_model(model: MorphableModel) -> None:
+    chosen = torch.tensor([60, 3, 4, 5, 41])
+    part = model.at(chosen)
+    alpha, beta = torch.ones(2, KI), torch.ones(2, KE)
+    torch.testing.assert_close(part.vertices(alpha, beta), model.vertices(alpha, beta)[:, chosen])
+    assert part.triangles.tolist() == [[1, 2, 3]]  # the only one whose corners, 3, 4 and 5, are all there
+    assert part.landmarks[60] == 0 and part.landmarks[3] == 1 and part.landmarks[0] == -1
+    assert torch.equal(part.uv, model.uv[chosen]) and torch.equal(part.masks["lips"], model.masks["lips"][chosen])
+    assert part.region.tolist() == [1, 0, 0, 0, 1]
+
+
+def test_bad_choices_of_vertices_are_named(model: MorphableModel) -> None:
+    with pytest.raises(ValueError, match=rf"vertices: expected values from 0 to {V - 1}, got {V}"):
+        model.at(torch.tensor([0, V]))
+    with pytest.raises(ValueError, match="vertices: expected torch.int64"):
+        model.at(torch.ones(V, dtype=torch.bool))
+
+
+def test_the_landmark_model_is_the_landmarks(model: MorphableModel) -> None:
+    order = dataclasses.replace(model, landmarks=torch.arange(67, -1, -1))
+    small = order.landmark_model()
+    assert small.mean.shape == (3, 68) and small is order.landmark_model()
+    alpha, beta = torch.ones(2, KI), torch.ones(2, KE)
+    torch.testing.assert_close(small.vertices(alpha, beta), order.landmarks_of(order.vertices(alpha, beta)))
+    torch.testing.assert_close(small.landmarks_of(small.vertices()), small.vertices())
+    with pytest.raises(ValueError, match="lacks the vertices of landmarks"):
+        model.subset(["front"]).landmark_model()
+
+
 def test_landmarks_of_checks_the_number_of_vertices(model: MorphableModel) -> None:
     torch.testing.assert_close(model.landmarks_of(model.vertices()), model.mean.T[None, :68])
     with pytest.raises(ValueError, match=r"vertices: expected shape \(B, 70, 3\)"):

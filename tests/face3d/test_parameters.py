@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import scipy.io
 import torch
+from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from facelab.face3d import MorphableModel, ParameterStatistics, builtin_face
+from facelab.face3d import MorphableModel, ParameterStatistics, builtin_face, landmarks_of_parameters
 from facelab.face3d.parameters import (
     camera_from_pose_para,
     compose,
@@ -76,6 +77,30 @@ def test_decompose_undoes_compose_at_every_yaw() -> None:
     assert found.angles[:, 0].abs().max() < math.radians(45)  # the pitch that went in, not its other triple
 
 
+@pytest.mark.parametrize("side", [-1, 1])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_angles_about_the_profile_are_those_of_scipy(side: int, dtype: torch.dtype) -> None:
+    """Every degree of yaw from 80 to 100, with pitch and roll: the matrix by SciPy, the angles by us."""
+    grid = torch.cartesian_prod(torch.tensor([-40.0, 0, 25]), side * torch.arange(80.0, 101), torch.tensor([-30.0, 20]))
+    exact = grid[(grid[:, 1].abs() - 90).abs() > 0.5].double()  # pitch and roll fall together at the profile itself
+    turned = torch.from_numpy(Rotation.from_euler("XYZ", -exact.numpy(), degrees=True).as_matrix())
+    camera = torch.cat([torch.diag(torch.tensor([3.0, -3.0, 3.0])).double() @ turned, random(len(exact), 3, 1)], 2)
+    found = decompose(camera.to(dtype))
+    torch.testing.assert_close(found.angles.rad2deg(), exact.to(dtype), atol=1e-2, rtol=0)
+    back = Rotation.from_euler("XYZ", -found.angles.double().numpy()).as_matrix()
+    np.testing.assert_allclose(back, turned.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("yaw", [-90.0, 90.0])
+def test_the_full_profile_keeps_its_rotation(yaw: float) -> None:
+    angles = torch.tensor([[25.0, yaw, -30.0]], dtype=torch.float64).deg2rad()
+    camera = compose(torch.ones(1).double(), angles, torch.zeros(1, 3).double())
+    found = decompose(camera)
+    assert math.degrees(float(found.angles[0, 1])) == pytest.approx(yaw)
+    expected = Rotation.from_euler("XYZ", -angles[0].numpy()).as_matrix()
+    np.testing.assert_allclose(Rotation.from_euler("XYZ", -found.angles[0].numpy()).as_matrix(), expected, atol=1e-7)
+
+
 def test_projection_is_that_of_the_camera() -> None:
     model = builtin_face()
     camera = WeakPerspective(
@@ -91,6 +116,16 @@ def test_a_model_with_fewer_modes_is_projected() -> None:
     few = MorphableModel(**(vars(model) | {"identity": model.identity[:7], "identity_std": model.identity_std[:7]}))
     parameters = pack(torch.eye(3, 4)[None], torch.ones(1, 40), torch.zeros(1, 10))
     torch.testing.assert_close(project(few, parameters), model.vertices(torch.ones(1, 7)))
+
+
+def test_landmarks_cost_their_vertices_alone() -> None:
+    model = builtin_face()
+    identity, expression = model.sample(4, torch.Generator().manual_seed(1))
+    parameters = pack(cameras()[:4].float(), identity, expression)
+    landmarks = landmarks_of_parameters(model, parameters)
+    torch.testing.assert_close(landmarks, model.landmarks_of(project(model, parameters)), atol=1e-3, rtol=1e-5)
+    with pytest.raises(ValueError, match="lacks the vertices of landmarks"):
+        landmarks_of_parameters(model.subset(["ears"]), parameters)
 
 
 def test_gradients_reach_the_parameters() -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from facelab.models import FAN, LandmarkRegressor, MobileNetV1, for_inference, for_training
-from facelab.models.inference import TrainableWinograd, Winograd
+from facelab.models.inference import Activated, TrainableWinograd, Winograd
 
 
 def _trained(network: nn.Module, pictures: Tensor) -> nn.Module:
@@ -53,6 +53,24 @@ def test_regressors_give_the_same_numbers(make: type[nn.Module]) -> None:
     with torch.inference_mode():
         expected = network(pictures)
     torch.testing.assert_close(for_inference(network)(pictures), expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="PyTorch was built without oneDNN")
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.Hardswish])
+@pytest.mark.parametrize("convolution", [nn.Conv2d(4, 6, 3, 2, 1, bias=False), nn.Conv2d(4, 4, 5, 1, 2, groups=4)])
+def test_activations_are_applied_with_the_convolution(activation: type[nn.Module], convolution: nn.Conv2d) -> None:
+    """Also where the size of the maps changes between calls, and in a copy of a network that has run."""
+    network = nn.Sequential(nn.Sequential(convolution, nn.BatchNorm2d(convolution.out_channels), activation()))
+    network = _trained(network, torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(2)))
+    fast = for_inference(network)
+    assert sum(isinstance(layer, Activated) for layer in fast.modules()) == 1
+    assert not any(isinstance(layer, activation) for layer in fast.modules())
+    for count, side in ((1, 12), (3, 9), (2, 12)):
+        maps = torch.randn(count, 4, side, side, generator=torch.Generator().manual_seed(side))
+        with torch.inference_mode():
+            expected = network(maps)
+        torch.testing.assert_close(fast(maps), expected, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(copy.deepcopy(fast)(maps), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_large_batches_are_split_and_joined() -> None:

@@ -1,5 +1,6 @@
 """Direct regression: what a network is made from, what it pays for, and how its answers are read."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +26,7 @@ from facelab.recipes.direct import PROFILES, UNIT, DirectRecipe
 CORNERS = list(markup("68").corners)
 PARTNER = list(markup("68").mirror)
 SMOKE = replace(PROFILES["smoke"], faces=24, test_faces=8, augmentation=Augmentation())
+Same = Callable[[nn.Module, nn.Module], bool]
 
 pytestmark = pytest.mark.usefixtures("cached")
 
@@ -53,13 +55,7 @@ def _answers(recipe: DirectRecipe, points: Tensor) -> Tensor:
 
 
 def _batch(recipe: DirectRecipe) -> FaceSample:
-    faces = recipe.test_set()
-    return FaceSample.stack([faces[index] for index in range(len(faces))])
-
-
-def _same(first: nn.Module, second: nn.Module) -> bool:
-    mine, theirs = first.state_dict(), second.state_dict()
-    return mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)
+    return FaceSample.stack(list(recipe.test_set()))
 
 
 # ------------------------------------------------------------------------------------------------------- the recipe
@@ -239,11 +235,13 @@ def test_the_mean_shape_is_that_of_the_bins_of_pose() -> None:
 
 
 @pytest.mark.parametrize("output", ["displacement", "points", "heatmaps"])
-def test_a_network_that_will_be_loaded_needs_no_faces(output: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_that_will_be_loaded_needs_no_faces(
+    output: str, monkeypatch: pytest.MonkeyPatch, same_weights: Same
+) -> None:
     recipe = replace(SMOKE, output=output, criterion="l2")
     there = recipe.model(1)
     assert type(there) is (HeatmapRegression if output == "heatmaps" else DirectRegression)
-    assert _same(there, recipe.model(1)) and not _same(there, recipe.model(2))
+    assert same_weights(there, recipe.model(1)) and not same_weights(there, recipe.model(2))
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("asked for faces")
@@ -252,7 +250,7 @@ def test_a_network_that_will_be_loaded_needs_no_faces(output: str, monkeypatch: 
     monkeypatch.setattr(DirectRecipe, "test_set", refuse)
     again = recipe.model()
     again.load_state_dict(there.state_dict())
-    assert _same(again, there)
+    assert same_weights(again, there)
 
 
 def test_making_a_network_leaves_the_random_numbers_as_they_were() -> None:

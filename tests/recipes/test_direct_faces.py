@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,18 +22,9 @@ PARTNER = list(markup("68").mirror)
 SMOKE = replace(PROFILES["smoke"], faces=24, test_faces=8, augmentation=Augmentation())
 BALANCED = replace(SMOKE, faces=128, bins=3)
 CPU = torch.device("cpu")
+Same = Callable[[nn.Module, nn.Module], bool]
 
 pytestmark = pytest.mark.usefixtures("cached")
-
-
-def _batch(recipe: DirectRecipe) -> FaceSample:
-    faces = recipe.test_set()
-    return FaceSample.stack([faces[index] for index in range(len(faces))])
-
-
-def _same(first: nn.Module, second: nn.Module) -> bool:
-    mine, theirs = first.state_dict(), second.state_dict()
-    return mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)
 
 
 # ---------------------------------------------------------------------------------------------------- even shares
@@ -178,8 +170,8 @@ def test_smeared_labels_reach_the_network_and_no_test() -> None:
 
 def test_augmentation_moves_picture_and_landmarks_together() -> None:
     turned = replace(SMOKE, augmentation=Augmentation(mirror=1.0))
-    images, points = turned.prepare(_batch(turned), torch.Generator().manual_seed(0))
-    upright, true = SMOKE.prepare(_batch(SMOKE), torch.Generator())
+    images, points = turned.prepare(FaceSample.stack(list(turned.test_set())), torch.Generator().manual_seed(0))
+    upright, true = SMOKE.prepare(FaceSample.stack(list(SMOKE.test_set())), torch.Generator())
     torch.testing.assert_close(images, upright.flip(3), atol=1e-4, rtol=0)
     expected = true[:, PARTNER].clone()
     expected[..., 0] = SMOKE.size - 1 - expected[..., 0]
@@ -200,31 +192,31 @@ def _balanced() -> DirectRecipe:
     return replace(BALANCED, faces=32, balance="undersampled", bins=2, smear=0.02, training=training)
 
 
-def test_a_training_is_repeated_bit_for_bit_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+def test_a_training_is_repeated_bit_for_bit_and_goes_on_where_it_stopped(tmp_path: Path, same_weights: Same) -> None:
     recipe = _balanced()
     model, history = recipe.train(seed=1, output=tmp_path / "whole")
     start = float(recipe.evaluate(recipe.model(1), recipe.test_set())[1].mean())
     assert not model.training and [entry["epoch"] for entry in history] == [1, 2]
     assert history[-1]["nme"] == pytest.approx(float(recipe.evaluate(model, recipe.test_set())[1].mean()))
     assert history[-1]["loss"] < history[0]["loss"] and 0 < history[-1]["nme"] < 1.5 * start
-    assert _same(recipe.train(seed=1).model, model)
-    assert not _same(recipe.train(seed=2).model, model)
+    assert same_weights(recipe.train(seed=1).model, model)
+    assert not same_weights(recipe.train(seed=2).model, model)
 
     folder = shutil.copytree(tmp_path / "whole", tmp_path / "stopped", copy_function=os.link)
     last = max(folder.glob("checkpoint-*.pt"))
     for path in (last, folder / "model.safetensors"):
         path.unlink()
     assert list(folder.glob("checkpoint-*.pt"))
-    assert _same(recipe.train(seed=1, output=folder).model, model)
+    assert same_weights(recipe.train(seed=1, output=folder).model, model)
 
     loaded = recipe.model()
     load_weights(loaded, tmp_path / "whole" / "model.safetensors")
-    assert _same(loaded, model)
+    assert same_weights(loaded, model)
 
 
-def test_every_setting_changes_what_is_learnt() -> None:
+def test_every_setting_changes_what_is_learnt(same_weights: Same) -> None:
     recipe = replace(_balanced(), training=replace(_balanced().training, epochs=1))
     model = recipe.train(seed=1).model
     changes: dict[str, Any] = {"criterion": "l1", "output": "points", "smear": 0.1, "balance": "replicated"}
     for name, value in changes.items():
-        assert not _same(replace(recipe, **{name: value}).train(seed=1).model, model), name
+        assert not same_weights(replace(recipe, **{name: value}).train(seed=1).model, model), name

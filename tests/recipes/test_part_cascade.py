@@ -3,6 +3,7 @@
 import math
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,10 +18,12 @@ from facelab.metrics import nme
 from facelab.models import PartCascade
 from facelab.models.two_stage import Parts
 from facelab.recipes.chain import train_in_turn
-from facelab.recipes.part_cascade import CascadeRecipe, _stage, over, read_maps, truth
+from facelab.recipes.part_cascade import CascadeRecipe, _stage, read_maps, truth
+from facelab.recipes.rendered import over
 from facelab.training import Fitted, load_weights
 
 NAMES = ["detection", "regression", "joint"]
+Same = Callable[[nn.Module, nn.Module], bool]
 
 pytestmark = pytest.mark.usefixtures("cached")
 
@@ -45,11 +48,6 @@ def trained(recipe: CascadeRecipe, cache: Path, tmp_path_factory: pytest.TempPat
         return _Trained(folder, recipe.train(seed=1, output=folder))
 
 
-def _same(first: nn.Module, second: nn.Module) -> bool:
-    mine, theirs = first.state_dict(), second.state_dict()
-    return mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)
-
-
 def _checkpoints(folder: Path) -> dict[str, int]:
     """When each was written."""
     return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.rglob("checkpoint-*.pt")}
@@ -58,13 +56,13 @@ def _checkpoints(folder: Path) -> dict[str, int]:
 # ------------------------------------------------------------------------------------------------------- trainings
 
 
-def test_the_trainings_follow_one_another(recipe: CascadeRecipe, trained: _Trained) -> None:
+def test_the_trainings_follow_one_another(recipe: CascadeRecipe, trained: _Trained, same_weights: Same) -> None:
     model, history = trained.fitted
     assert list(recipe.trainings) == NAMES and [entry["training"] for entry in history] == [1, 2, 3]
     assert sorted(path.name for path in trained.folder.iterdir() if path.is_dir()) == sorted(NAMES)
     assert not model.training and all("nme" in entry and "loss" in entry for entry in history)
     again = recipe.model(5)
-    assert load_weights(again, trained.folder / "model.safetensors") and _same(model, again)
+    assert load_weights(again, trained.folder / "model.safetensors") and same_weights(model, again)
     assert float(recipe.evaluate(again.eval(), recipe.test_set())[1].mean()) == pytest.approx(history[-1]["nme"])
 
 
@@ -83,31 +81,35 @@ def test_detection_learns_in_its_own_and_the_joint_training_only(recipe: Cascade
     assert not torch.equal(after["joint"][refined], after["regression"][refined])
 
 
-def test_each_training_begins_with_what_the_one_before_has_learnt(recipe: CascadeRecipe) -> None:
+def test_each_training_begins_with_what_the_one_before_has_learnt(recipe: CascadeRecipe, same_weights: Same) -> None:
     untrained, learnt = recipe.model(1), recipe.model(2)
     first = _stage(recipe, "detection", untrained, nn.Identity()).model(1)
-    assert first.regression is None and _same(first.detection, untrained.detection) and not first.frozen
+    assert first.regression is None and same_weights(first.detection, untrained.detection) and not first.frozen
     second = _stage(recipe, "regression", untrained, PartCascade(learnt.detection, None)).model(1)
-    assert _same(second.detection, learnt.detection) and _same(second.regression, untrained.regression)
+    assert same_weights(second.detection, learnt.detection) and same_weights(second.regression, untrained.regression)
     assert second.frozen and not any(weight.requires_grad for weight in second.detection.parameters())
     third = _stage(recipe, "joint", untrained, second).model(1)
-    assert _same(third, second) and not third.frozen and all(weight.requires_grad for weight in third.parameters())
+    assert (
+        same_weights(third, second) and not third.frozen and all(weight.requires_grad for weight in third.parameters())
+    )
     assert third.detection is not second.detection  # a copy: training it leaves what came before as it was
 
 
-def test_the_same_seed_gives_the_same_network(recipe: CascadeRecipe, trained: _Trained) -> None:
+def test_the_same_seed_gives_the_same_network(recipe: CascadeRecipe, trained: _Trained, same_weights: Same) -> None:
     """Without a folder, too."""
-    assert _same(recipe.train(seed=1).model, trained.fitted.model)
-    assert _same(recipe.model(1), recipe.model(1)) and not _same(recipe.model(1), recipe.model(2))
+    assert same_weights(recipe.train(seed=1).model, trained.fitted.model)
+    assert same_weights(recipe.model(1), recipe.model(1)) and not same_weights(recipe.model(1), recipe.model(2))
 
 
-def test_an_interrupted_run_goes_on(recipe: CascadeRecipe, trained: _Trained, tmp_path: Path) -> None:
+def test_an_interrupted_run_goes_on(
+    recipe: CascadeRecipe, trained: _Trained, tmp_path: Path, same_weights: Same
+) -> None:
     folder = shutil.copytree(trained.folder, tmp_path / "run", copy_function=os.link)  # hundreds of megabytes
     shutil.rmtree(folder / "joint")
     (folder / "model.safetensors").unlink()
     written = _checkpoints(folder)
     model, history = recipe.train(seed=1, output=folder)
-    assert _same(model, trained.fitted.model)
+    assert same_weights(model, trained.fitted.model)
     there = _checkpoints(folder)
     assert written and {path: time for path, time in there.items() if not path.startswith("joint")} == written
     assert any(path.startswith("joint") for path in there)
@@ -129,23 +131,23 @@ def test_the_folder_of_another_recipe_is_refused(recipe: CascadeRecipe, trained:
 
 
 @pytest.mark.parametrize("name", ["detection", "regression"])
-def test_one_network_alone(recipe: CascadeRecipe, name: str, tmp_path: Path) -> None:
+def test_one_network_alone(recipe: CascadeRecipe, name: str, tmp_path: Path, same_weights: Same) -> None:
     alone = replace(recipe, **dict.fromkeys({*NAMES} - {name}))
     model, history = alone.train(seed=1, output=tmp_path)
     assert [entry["training"] for entry in history] == [1] and history[0]["nme"] > 0
     assert (model.detection is None, model.regression is None) == (name != "detection", name != "regression")
     again = alone.model(1)
     mine, whole = getattr(again, name), getattr(recipe.model(1), name)
-    assert _same(mine, whole)  # it starts as it does beside the other
+    assert same_weights(mine, whole)  # it starts as it does beside the other
     load_weights(again, tmp_path / "model.safetensors")
-    assert _same(again, model)
+    assert same_weights(again, model)
 
 
-def test_joint_from_the_start(recipe: CascadeRecipe) -> None:
+def test_joint_from_the_start(recipe: CascadeRecipe, same_weights: Same) -> None:
     joint = replace(recipe, detection=None, regression=None)
-    assert list(joint.trainings) == ["joint"] and _same(joint.model(1), recipe.model(1))
+    assert list(joint.trainings) == ["joint"] and same_weights(joint.model(1), recipe.model(1))
     only = _stage(joint, "joint", joint.model(1), nn.Identity()).model(1)
-    assert _same(only, recipe.model(1)) and not only.frozen
+    assert same_weights(only, recipe.model(1)) and not only.frozen
     with pytest.raises(ValueError, match="detection, regression, joint: expected at least one training"):
         replace(joint, joint=None)
 
@@ -212,8 +214,7 @@ class _Says(nn.Module):
 
 
 def _batch(recipe: CascadeRecipe) -> FaceSample:
-    faces = recipe.test_set()
-    return FaceSample.stack([faces[index] for index in range(len(faces))])
+    return FaceSample.stack(list(recipe.test_set()))
 
 
 def test_perfect_maps_give_the_landmarks_back_in_the_pictures_pixels(recipe: CascadeRecipe) -> None:

@@ -11,7 +11,7 @@ from torch import nn
 
 from facelab.recipes import PROFILES, study_runs
 from facelab.recipes.fan_studies import STUDIES, variants
-from facelab.recipes.study_runs import Measured, Run, Studies, Study, Variant, parameters
+from facelab.recipes.study_runs import Measured, Run, Studies, Study, Variant, by_yaw, parameters
 from facelab.training import describe, load_weights
 
 ONLY = ("1 stack", "depth, unguided")
@@ -224,6 +224,15 @@ def test_every_variant_has_a_file_of_its_own(profile: str, tmp_path: Path) -> No
     assert all(study.values(name, "plain", "nme") == (0.02, 0.03) for name in instant)
 
 
+def test_numbers_of_all_faces_and_by_yaw() -> None:
+    errors, yaw = torch.tensor([0.1, 0.3, 0.5, 0.9]), torch.tensor([0.0, -30.0, 45.0, -170.0])
+    means = by_yaw("nme", errors, yaw)
+    assert list(means) == ["nme", "nme 0-30", "nme 30-60", "nme 60-90"]
+    assert list(means.values()) == pytest.approx([0.45, 0.2, 0.5, 0.9])
+    highest = by_yaw("most", errors, yaw, lambda each: float(each.max()))
+    assert list(highest.values()) == pytest.approx([0.9, 0.3, 0.5, 0.9]) and list(highest)[1] == "most 0-30"
+
+
 # ---------------------------------------------------------------------------------------------- seeds of their own
 
 OWN = (100, 1)  # of one variant, whatever seeds the others are trained with
@@ -272,6 +281,14 @@ def test_shared_seeds_are_those_of_the_variants_without_their_own() -> None:
     assert studies.seeds(Study([*others, *own, _run("plain", 7, 0.1)]), "smoke") == (0, 1, 2)
     every = [_run("own", seed, 0.1) for seed in (0, 2)]  # more than its own count for nothing
     assert studies.seeds(Study([*others, *own, *every]), "smoke") == (0, 1, 2)
+
+
+def test_what_is_missing_is_listed_variant_by_variant() -> None:
+    studies, runs = _mixed(), [_run("plain", 0, 0.1), _run("own", 1, 0.1), _run("another", 5, 0.1)]
+    assert studies.missing(Study(runs), "smoke", (0, 2)) == [("plain", 2), ("own", 100), ("another", 0), ("another", 2)]
+    whole = [_run(name, 0, 0.1) for name in ("plain", "another")] + [_run("own", seed, 0.1) for seed in OWN]
+    assert studies.missing(Study(whole), "smoke", (0,)) == []
+    assert studies.missing(Study(whole), "smoke", (0, 1)) == [("plain", 1), ("another", 1)]
 
 
 @pytest.mark.parametrize(

@@ -60,3 +60,31 @@ class Line:
         weight = next(network.parameters())
         rows = torch.randn(40, 3, generator=torch.Generator().manual_seed(2)).to(weight)[part]
         return {"error": (rows @ weight.T - rows @ TRUE.T.to(rows)).abs()[:, 0]}
+
+
+@dataclass(frozen=True)
+class TwoLines(Line):
+    """Trained by two losses: the square, and the absolute error; scored by the absolute error."""
+
+    look_ahead: int = 3
+    by_coin: bool = False
+    hopeless: int | None = None  # this branch climbs
+
+    @property
+    def branches(self) -> tuple["Branch", "Branch"]:
+        return Branch(self, 0), Branch(self, 1)
+
+    def score(self, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        return (network(batch[0]) - batch[1]).abs().mean()
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One of the two losses."""
+
+    line: TwoLines
+    number: int
+
+    def loss(self, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        sign = -1 if self.line.hopeless == self.number else 1
+        return sign * (self.line.score(network, batch) if self.number else self.line.loss(network, batch))

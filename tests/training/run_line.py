@@ -12,7 +12,7 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from facelab.training import fit
-from tests.training.lines import Line, Rows
+from tests.training.lines import Line, Rows, TwoLines
 
 _calls: list[None] = []
 
@@ -39,7 +39,9 @@ class SlowLine(Line):
 def main() -> None:
     output, *settings = sys.argv[1:]
     given = dict(setting.split("=") for setting in settings)
-    line = SlowLine(pause=float(given.get("pause", 0)), dies_in=given.get("dies_in", ""), dropout=0.1)
+    line: Line = SlowLine(pause=float(given.get("pause", 0)), dies_in=given.get("dies_in", ""), dropout=0.1)
+    if "look_ahead" in given:
+        line = TwoLines(look_ahead=int(given["look_ahead"]))
     plan = replace(line.training, epochs=int(given.get("epochs", 6)), accumulate=int(given.get("accumulate", 1)))
     _, history = fit(replace(line, training=plan), seed=int(given.get("seed", 0)), device="cpu", output=output)
     if os.environ.get("RANK", "0") == "0":

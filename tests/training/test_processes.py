@@ -72,6 +72,13 @@ def test_two_processes_give_the_losses_of_one(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_two_processes_choose_the_branches_that_one_does(tmp_path: Path) -> None:
+    one = _wait([sys.executable, SCRIPT, str(tmp_path / "one"), "accumulate=2", "look_ahead=2"])
+    two = _wait([*TORCHRUN, "--nproc-per-node=2", SCRIPT, str(tmp_path / "two"), "look_ahead=2"])
+    assert [entry["kept"] for entry in two] == [entry["kept"] for entry in one]
+    assert two[-1]["error"] == pytest.approx(one[-1]["error"], rel=1e-4, abs=1e-6)
+
+
 def test_the_others_go_on_when_a_process_dies(tmp_path: Path) -> None:
     """torchrun starts all of them again, and they go on from the last checkpoint."""
     whole = _wait([*TORCHRUN, "--nproc-per-node=2", SCRIPT, str(tmp_path / "whole")])

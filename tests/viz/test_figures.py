@@ -1,5 +1,6 @@
 """The figures that are built from faces, heatmaps and curves."""
 
+import base64
 import io
 
 import matplotlib.pyplot as plt
@@ -12,6 +13,7 @@ from facelab import viz
 from facelab.data.synthetic.appearance import default_albedo
 from facelab.face3d import builtin_face
 from facelab.losses import stacked_heatmap_l2
+from facelab.viz.faces import jpeg_address
 
 
 def test_mode_sliders_move_mesh_and_landmarks_alike() -> None:
@@ -86,6 +88,12 @@ def test_a_figure_becomes_a_jpeg_and_is_closed() -> None:
         "image/jpeg"
     }
     assert not plt.fignum_exists(figure.number)
+
+
+def test_an_address_holds_the_picture() -> None:
+    kind, packed = jpeg_address(torch.full((3, 8, 12), 0.5), 90).split(",")
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(packed))))
+    assert kind == "data:image/jpeg;base64" and shown.shape == (8, 12, 3) and abs(shown.mean() - 128) <= 2
 
 
 def test_source_is_shown_without_its_docstring() -> None:

@@ -115,9 +115,10 @@ def _studies(
     weights: Path | None,
     device: str,
 ) -> None:
-    study = studies.run_all(profile, range(seeds), output or studies.folder(profile), only, device, click.echo, weights)
-    if output is None and not only and studies.seeds(study, profile) == tuple(range(seeds)):
-        for path in save_experiments(study, profile, tuple(range(seeds)), study.runs[0].about["device"]):
+    counted = tuple(range(seeds))
+    study = studies.run_all(profile, counted, output or studies.folder(profile), only, device, click.echo, weights)
+    if output is None and not studies.missing(study, profile, counted):
+        for path in save_experiments(study, profile, counted, study.runs[0].about["device"]):
             click.echo(path)
 
 
@@ -163,3 +164,32 @@ def anisotropic(**options: Any) -> None:
     from facelab.recipes.anisotropic_studies import STUDIES
 
     _studies(STUDIES, save_anisotropic_experiments, **options)
+
+
+@bench.command()
+@_study_options("tddfa")
+@one_line
+def tddfa(**options: Any) -> None:
+    """Train the networks of 3DDFA_V2's studies and measure them.
+
+    Runs and results are kept as by `bench fan`. Those that choose the learning rates have a seed of their own.
+    """
+    from facelab.ledger.experiments_tddfa import save_tddfa_experiments
+    from facelab.recipes.tddfa_studies import STUDIES
+
+    _studies(STUDIES, save_tddfa_experiments, **options)
+
+
+@bench.command(name="tddfa-parts")
+@click.option("--profile", default="cpu", show_default=True, help="Of the results: smoke, quick, cpu or gpu.")
+@click.option("--seeds", default=5, show_default=True, type=click.IntRange(1))
+@one_line
+def tddfa_parts(profile: str, seeds: int) -> None:
+    """Measure what needs no training of 3DDFA_V2: modes, weights of parameters, speed.
+
+    Results are written for the ledger of claims. Times are those of one thread.
+    """
+    from facelab.ledger.experiments_tddfa_parts import save_tddfa_part_experiments
+
+    for path in save_tddfa_part_experiments(profile, range(seeds)):
+        click.echo(path)

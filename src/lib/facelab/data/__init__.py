@@ -1,4 +1,4 @@
-"""Faces with labels: samples, crops and augmentation, heatmap targets, synthetic sets."""
+"""Faces with labels: samples, crops and augmentation, heatmap targets, synthetic sets, clips."""
 
 from facelab.data.augmentation import PRESETS, Augmentation, preset
 from facelab.data.balance import SAMPLINGS, PoseBalanced, PoseBins, collect_landmarks, pose_bins, pose_scores
@@ -16,7 +16,15 @@ from facelab.data.label_noise import ShakenLabels, SmearedLabels, shaken_landmar
 from facelab.data.occluders import OCCLUDERS, occlude
 from facelab.data.readers import DATA_SETS, open_dataset
 from facelab.data.sample import FaceSample, landmark_box
-from facelab.data.synthetic import LiveFaces, SceneRanges, SyntheticFaces
+from facelab.data.short_video import WARPED, Motion, ShortVideo, synthesize
+from facelab.data.synthetic import (
+    LiveFaces,
+    NaturalMotion,
+    SceneRanges,
+    SyntheticClips,
+    SyntheticFaces,
+    warped_against_rendered,
+)
 
 __all__ = [
     "CROPS",
@@ -25,15 +33,20 @@ __all__ = [
     "OCCLUDERS",
     "PRESETS",
     "SAMPLINGS",
+    "WARPED",
     "Augmentation",
     "Crop",
     "FaceSample",
     "LiveFaces",
+    "Motion",
+    "NaturalMotion",
     "PoseBalanced",
     "PoseBins",
     "SceneRanges",
     "ShakenLabels",
+    "ShortVideo",
     "SmearedLabels",
+    "SyntheticClips",
     "SyntheticFaces",
     "box_side",
     "cache_folder",
@@ -52,6 +65,8 @@ __all__ = [
     "read_image",
     "shaken_landmarks",
     "smeared_landmarks",
+    "synthesize",
     "to_heatmap_pixels",
     "to_picture_pixels",
+    "warped_against_rendered",
 ]

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -88,7 +89,9 @@ class Contour:
         knots = np.concatenate([[0.0], _distances(through).cumsum()])
         places, first = np.unique(knots, return_index=True)
         values = through[first]
-        self._places, self._values, self._bends = places, values, _second_derivatives(places, values, closed)
+        if closed:
+            values[-1] = values[0]  # SciPy wants the very same; a point within rounding of the first may stand here
+        self._spline = CubicSpline(places, values, bc_type="periodic" if closed else "natural")
         pieces = np.arange(len(places))
         self._fine = np.interp(np.arange(_STEPS * pieces[-1] + 1) / _STEPS, pieces, places)
         self._lengths = np.concatenate([[0.0], _distances(self._spline(self._fine)[:, :2]).cumsum()])
@@ -100,15 +103,6 @@ class Contour:
         once = self.length
         within = arcs % once if self.closed else once - np.abs(once - arcs % (2 * once))
         return self._spline(np.interp(within, self._lengths, self._fine))
-
-    def _spline(self, places: Points) -> Points:
-        piece = self._places[1:-1].searchsorted(places, "right")
-        step = (self._places[piece + 1] - self._places[piece])[:, None]
-        after = (places - self._places[piece])[:, None] / step
-        before = 1 - after
-        bent = (before**3 - before) * self._bends[piece] + (after**3 - after) * self._bends[piece + 1]
-        points: Points = before * self._values[piece] + after * self._values[piece + 1] + bent * step**2 / 6
-        return points
 
 
 class NoisyLabels(Dataset[FaceSample], ABC):
@@ -185,30 +179,6 @@ def _slide(slid: Points, true: Points, by: Points, curve: tuple[int, ...], movin
     arcs = dict(zip(present, contour.arcs, strict=True))
     there = [index for index in moving if index in arcs]
     slid[there] = contour.at(np.array([arcs[index] + by[index] for index in there]))
-
-
-def _second_derivatives(places: Points, values: Points, closed: bool) -> Points:
-    """Of the cubic spline through the values, at the places: periodic, or natural with zeros at the ends.
-
-    SciPy's ``CubicSpline`` gives the same and takes several times as long for so few points.
-    """
-    steps = places[1:] - places[:-1]
-    slopes = (values[1:] - values[:-1]) / steps[:, None]
-    if closed:
-        before, after, turns = np.roll(steps, 1), steps.copy(), slopes - np.roll(slopes, 1, axis=0)
-    else:
-        before, after, turns = steps[:-1].copy(), steps[1:].copy(), slopes[1:] - slopes[:-1]
-    system = np.diag(2 * (before + after))
-    if not closed:
-        before[:1] = after[-1:] = 0  # beyond are the ends, which do not bend
-    row = np.arange(len(turns))
-    system[row, row - 1] += before
-    system[row, row + 1 - len(row)] += after  # the last one wraps around to the first
-    bends = np.zeros_like(values)
-    bends[int(not closed) : -1] = np.linalg.solve(system, 6 * turns)
-    if closed:
-        bends[-1] = bends[0]
-    return bends
 
 
 def _distances(points: Points) -> Points:

@@ -7,7 +7,9 @@ from facelab.face3d.ict_facekit import get_ict_facekit, read_ict_facekit
 from facelab.face3d.mesh_files import write_obj, write_ply
 from facelab.face3d.model import MorphableModel
 from facelab.face3d.normals import vertex_normals
-from facelab.face3d.parameters import ParameterStatistics
+from facelab.face3d.parameters import ParameterStatistics, landmarks_of_parameters
+from facelab.face3d.texture import uv_texture
+from facelab.face3d.volumes import iso_surface, voxelize
 
 __all__ = [
     "MorphableModel",
@@ -15,9 +17,13 @@ __all__ = [
     "builtin_face",
     "dress",
     "get_ict_facekit",
+    "iso_surface",
+    "landmarks_of_parameters",
     "read_bfm",
     "read_ict_facekit",
+    "uv_texture",
     "vertex_normals",
+    "voxelize",
     "write_obj",
     "write_ply",
 ]

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -107,15 +108,18 @@ class MorphableModel:
         self, identity: Tensor | None = None, expression: Tensor | None = None, style: Tensor | None = None
     ) -> Tensor:
         """The same as :meth:`vertices`, one coordinate after the other: ``(B, 3, V)``, as the bases have it."""
-        offset = self.mean.new_zeros(1, self.mean.numel())
+        shape = self.mean.reshape(1, -1)
         for name, given in (("identity", identity), ("expression", expression), ("style", style)):
             basis = getattr(self, name)
             scores = self._coefficients(name, given, len(basis))
-            if len(scores) != len(offset) and 1 not in (len(scores), len(offset)):
-                raise ValueError(f"{name}: expected a batch of {len(offset)}, got {len(scores)}")
+            if len(scores) != len(shape) and 1 not in (len(scores), len(shape)):
+                raise ValueError(f"{name}: expected a batch of {len(shape)}, got {len(scores)}")
             if scores.shape[1]:
-                offset = offset + scores @ basis[: scores.shape[1]].flatten(1)
-        return self.mean + offset.unflatten(1, self.mean.shape)
+                each = scores.expand(max(len(scores), len(shape)), -1)
+                shape = torch.addmm(shape, each, basis[: scores.shape[1]].flatten(1))  # sum and product in one pass
+        if shape.data_ptr() == self.mean.data_ptr():
+            shape = shape.clone()  # nothing was added, and the mean must not be written to by accident
+        return shape.unflatten(1, self.mean.shape)
 
     def _coefficients(self, name: str, given: Tensor | None, modes: int) -> Tensor:
         if given is None:
@@ -133,10 +137,13 @@ class MorphableModel:
         """
         if vertices.shape[-2] != self.mean.shape[1]:
             raise ValueError(f"vertices: expected shape (B, {self.mean.shape[1]}, 3), got {tuple(vertices.shape)}")
+        return vertices[..., self._whole_landmarks(), :]
+
+    def _whole_landmarks(self) -> Tensor:
         missing = (self.landmarks < 0).nonzero()[:, 0].tolist()
         if missing:
             raise ValueError(f"landmarks: {self.name} lacks the vertices of landmarks {missing}")
-        return vertices[..., self.landmarks, :]
+        return self.landmarks
 
     def sample(
         self,
@@ -206,26 +213,65 @@ class MorphableModel:
         if unknown:
             raise ValueError(f"regions: expected some of {', '.join(self.region_names)}; got {', '.join(unknown)}")
         wanted = torch.tensor([self.region_names.index(name) for name in regions], device=self.region.device)
-        kept = torch.isin(self.region, wanted)
-        renumber = torch.where(kept, kept.cumsum(0) - 1, -1)
+        return self.at(torch.isin(self.region, wanted).nonzero()[:, 0])
+
+    def at(self, vertices: Tensor) -> "MorphableModel":
+        """The model of these vertices alone, in this order: what a face costs is then the cost of these.
+
+        Triangles stay when all three corners do. Landmarks of vertices that went become -1; :meth:`landmarks_of` then
+        refuses.
+
+        Args:
+            vertices: (N,) int64.
+        Raises:
+            ValueError: on another shape or type, or a vertex that the model does not have.
+        """
+        _check("vertices", vertices, (vertices.numel(),), torch.int64)
+        _check_range("vertices", vertices, 0, self.mean.shape[1] - 1)
+        chosen = vertices.to(self.mean.device)
+        renumber = torch.full((self.mean.shape[1],), -1, device=chosen.device)
+        renumber[chosen] = torch.arange(len(chosen), device=chosen.device)
         triangles = renumber[self.triangles]
         return replace(
             self,
-            mean=self.mean[:, kept],
-            identity=self.identity[:, :, kept],
-            expression=self.expression[:, :, kept],
-            style=self.style[:, :, kept],
+            mean=self.mean[:, chosen],
+            identity=self.identity[:, :, chosen],
+            expression=self.expression[:, :, chosen],
+            style=self.style[:, :, chosen],
             triangles=triangles[(triangles >= 0).all(dim=1)],
-            uv=self.uv[kept],
-            region=self.region[kept],
-            masks={key: mask[kept] for key, mask in self.masks.items()},
+            uv=self.uv[chosen],
+            region=self.region[chosen],
+            masks={key: mask[chosen] for key, mask in self.masks.items()},
             landmarks=torch.where(self.landmarks >= 0, renumber[self.landmarks], -1),
         )
 
-    def save_obj(self, path: str | os.PathLike[str], vertices: Tensor | None = None) -> Path:
-        """Write the mean face, or ``vertices`` (V, 3) of this model, as a textured Wavefront OBJ file."""
+    def landmark_model(self) -> "MorphableModel":
+        """The model of the 68 landmarks alone: its vertices are the landmarks, at the cost of 68 vertices.
+
+        Made once for a model.
+
+        Raises:
+            ValueError: when the model lacks landmarks (a part of a face).
+        """
+        return _landmark_model(self)
+
+    def save_obj(
+        self, path: str | os.PathLike[str], vertices: Tensor | None = None, texture: Tensor | None = None
+    ) -> Path:
+        """Write the mean face, or ``vertices`` (V, 3) of this model, as Wavefront OBJ with its texture coordinates.
+
+        Args:
+            texture: (3, H, W) colours over the texture coordinates, such as those of
+                :func:`facelab.face3d.uv_texture`; with it two more files are written, see :func:`write_obj`.
+        """
         shape = self.vertices()[0] if vertices is None else vertices
-        return write_obj(path, shape, self.triangles, self.uv)
+        return write_obj(path, shape, self.triangles, self.uv, texture)
+
+
+@lru_cache(maxsize=8)
+@torch.inference_mode(False)  # what is kept from inference mode could not be trained with later
+def _landmark_model(model: MorphableModel) -> MorphableModel:
+    return model.at(model._whole_landmarks())
 
 
 def _check(name: str, value: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> None:

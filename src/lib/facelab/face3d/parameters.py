@@ -7,6 +7,7 @@ avoids their singularities at the profile. Source: Zhu et al. 2016 (3DDFA); Guo 
 
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from facelab.geometry import Affine, WeakPerspective, rotation_angles, rotation_
 
 CAMERA_PARAMETERS, IDENTITY_PARAMETERS, EXPRESSION_PARAMETERS = 12, 40, 10
 PARAMETERS = CAMERA_PARAMETERS + IDENTITY_PARAMETERS + EXPRESSION_PARAMETERS
+_MANY, _TILE = 16, 8192  # faces from which a mesh is made in tiles, and vertices of a tile
 _ROUNDING = 1e-6  # a deviation below this share of the mean is rounding
 
 
@@ -102,8 +104,39 @@ def project(model: MorphableModel, parameters: Tensor) -> Tensor:
     Modes that the model does not have are left out; it is to be on the device of the parameters.
     """
     camera, identity, expression = unpack(parameters)
-    axes = model.axes(identity[:, : len(model.identity)], expression[:, : len(model.expression)])
-    return torch.baddbmm(camera[:, :, 3:], camera[:, :, :3], axes.expand(len(camera), -1, -1)).transpose(1, 2)
+    basis = _joint_basis(model)
+    scores = torch.cat([identity[:, : len(model.identity)], expression[:, : len(model.expression)]], 1).to(basis)
+    linear, shift = camera[:, :, :3], camera[:, :, 3:]
+    if len(parameters) >= _MANY and not (torch.is_grad_enabled() and parameters.requires_grad):
+        return _in_tiles(model.mean, basis, scores, linear, shift).transpose(1, 2)
+    shape = torch.addmm(model.mean.reshape(1, -1), scores, basis.flatten(1)).unflatten(1, model.mean.shape)
+    return torch.baddbmm(shift, linear, shape).transpose(1, 2)
+
+
+def _in_tiles(mean: Tensor, basis: Tensor, scores: Tensor, linear: Tensor, shift: Tensor) -> Tensor:
+    """``(B, 3, V)``, some vertices of all faces at a time: what lies between shape and picture stays in the cache."""
+    placed = linear.new_empty(len(scores), *mean.shape)
+    for start in range(0, mean.shape[1], _TILE):
+        tile = slice(start, start + _TILE)
+        shape = torch.stack([torch.addmm(mean[k, tile], scores, basis[:, k, tile]) for k in range(3)], 1)
+        torch.baddbmm(shift, linear, shape, out=placed[:, :, tile])
+    return placed
+
+
+@lru_cache(maxsize=8)
+@torch.inference_mode(False)  # what is kept from inference mode could not be trained with later
+def _joint_basis(model: MorphableModel) -> Tensor:
+    """The modes of the parameters in one piece, ``(50, 3, V)``: one product makes the shape."""
+    return torch.cat([model.identity[:IDENTITY_PARAMETERS], model.expression[:EXPRESSION_PARAMETERS]])
+
+
+def landmarks_of_parameters(model: MorphableModel, parameters: Tensor) -> Tensor:
+    """The 68 landmarks ``(B, 68, 3)`` in the picture of ``(B, 62)`` parameters, without making the other vertices.
+
+    Raises:
+        ValueError: when the model lacks landmarks (a part of a face).
+    """
+    return project(model.landmark_model(), parameters)
 
 
 def crop(camera: Tensor, affine: Affine) -> Tensor:

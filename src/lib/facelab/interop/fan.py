@@ -1,21 +1,13 @@
 """Checkpoints of the authors' ``face-alignment`` package as networks of this one."""
 
-import re
 from collections.abc import Mapping
-from itertools import count
-from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from facelab.interop.archives import read_checkpoint
+from facelab.interop.state_dicts import Checkpoint, fill, named_tensors, run_length, size_of
 from facelab.models import FAN, HPM, FANDepth, Hourglass
 
-Checkpoint = str | Path | Mapping[str, Any]
-
-_WRAPPERS = ("state_dict", "model_state_dict", "model")
-_PREFIXES = re.compile(r"^(?:module\.|_orig_mod\.)+")  # of networks spread over devices, and of compiled ones
 _HPM_NAMES = {
     "first.0": "bn1",
     "first.2": "conv1",
@@ -47,17 +39,17 @@ def load_fan(checkpoint: Checkpoint, pool: str = "avg") -> FAN:
         ValueError: when it holds anything else; the message has the first key that is missing, of another shape, or
             too many.
     """
-    tensors, source = _named_tensors(checkpoint)
+    tensors, source = named_tensors(checkpoint)
     with torch.device("meta"):
         network = FAN(
-            stacks=_run_length(tensors, "l{}.weight") or 4,
-            landmarks=_size(tensors, "l0.weight", 0, 68),
-            in_channels=_size(tensors, "conv1.weight", 1, 3),
-            width=4 * _size(tensors, "conv1.weight", 0, 64, multiple_of=4),
-            depth=_run_length(tensors, "m0.b1_{}.bn1.weight", first=1) or 4,
+            stacks=run_length(tensors, "l{}.weight") or 4,
+            landmarks=size_of(tensors, "l0.weight", 0, 68),
+            in_channels=size_of(tensors, "conv1.weight", 1, 3),
+            width=4 * size_of(tensors, "conv1.weight", 0, 64, multiple_of=4),
+            depth=run_length(tensors, "m0.b1_{}.bn1.weight", first=1) or 4,
             pool=pool,
         )
-    _fill(network, fan_names(network), tensors, f"{source}: expected a FAN of face-alignment")
+    fill(network, fan_names(network), tensors, f"{source}: expected a FAN of face-alignment")
     return network
 
 
@@ -73,16 +65,16 @@ def load_fan_depth(checkpoint: Checkpoint) -> FANDepth:
     Raises:
         FileNotFoundError, ValueError: as :func:`load_fan`.
     """
-    tensors, source = _named_tensors(checkpoint)
-    blocks = [_run_length(tensors, f"layer{stage}.{{}}.conv1.weight") for stage in (1, 2, 3, 4)]
+    tensors, source = named_tensors(checkpoint)
+    blocks = [run_length(tensors, f"layer{stage}.{{}}.conv1.weight") for stage in (1, 2, 3, 4)]
     with torch.device("meta"):
         network = FANDepth(
-            landmarks=_size(tensors, "fc.weight", 0, 68),
+            landmarks=size_of(tensors, "fc.weight", 0, 68),
             blocks=[found or usual for found, usual in zip(blocks, (3, 8, 36, 3), strict=True)],
-            width=_size(tensors, "conv1.weight", 0, 64),
+            width=size_of(tensors, "conv1.weight", 0, 64),
             pool="corner",
         )
-    _fill(network, fan_depth_names(network), tensors, f"{source}: expected a depth network of face-alignment")
+    fill(network, fan_depth_names(network), tensors, f"{source}: expected a depth network of face-alignment")
     return network
 
 
@@ -134,49 +126,3 @@ def _hourglass_names(modules: Mapping[str, nn.Module], ours: str, theirs: str) -
             f"{level}.up": f"{theirs}.b3_{number}",
         }
     return names
-
-
-def _named_tensors(checkpoint: Checkpoint) -> tuple[dict[str, Tensor], str]:
-    """The state dict of a checkpoint under the authors' keys, and what to call it in a message."""
-    content: Any = checkpoint if isinstance(checkpoint, Mapping) else read_checkpoint(checkpoint)
-    source = "state dict" if isinstance(checkpoint, Mapping) else str(checkpoint)
-    for wrapper in _WRAPPERS:
-        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
-            content = content[wrapper]
-    if not isinstance(content, Mapping) or not content:
-        raise ValueError(f"{source}: expected a state dict, got {type(content).__name__} without tensors")
-    for key, value in content.items():
-        if not isinstance(key, str) or not isinstance(value, Tensor):
-            raise ValueError(f"{source}: expected a state dict, but {key!r} is of type {type(value).__name__}")
-    return {_PREFIXES.sub("", key): value for key, value in content.items()}, source
-
-
-def _size(tensors: Mapping[str, Tensor], key: str, axis: int, usual: int, multiple_of: int = 1) -> int:
-    """Of a tensor along an axis. If no network has it, what the authors' has: the key is then found to be wrong."""
-    tensor = tensors.get(key)
-    size = 0 if tensor is None or tensor.ndim <= axis else tensor.shape[axis]
-    return usual if size == 0 or size % multiple_of else size
-
-
-def _run_length(tensors: Mapping[str, Tensor], pattern: str, first: int = 0) -> int:
-    """How many keys of a numbered pattern follow each other from the first number on."""
-    return next(index for index in count(first) if pattern.format(index) not in tensors) - first
-
-
-def _fill(network: nn.Module, names: Mapping[str, str], tensors: Mapping[str, Tensor], what: str) -> None:
-    """Gives a network on the meta device memory and values, after keys and shapes were found right."""
-    state, unread = {}, dict(tensors)
-    for ours, room in network.state_dict().items():
-        module, _, leaf = ours.rpartition(".")
-        theirs = f"{names[module]}.{leaf}"
-        value = unread.pop(theirs, None)
-        if value is None and leaf == "num_batches_tracked":
-            value = torch.zeros((), dtype=torch.long)
-        if value is None:
-            raise ValueError(f"{what}, but {theirs!r} of shape {tuple(room.shape)} is missing")
-        if value.shape != room.shape:
-            raise ValueError(f"{what}, but {theirs!r} has shape {tuple(value.shape)}, expected {tuple(room.shape)}")
-        state[ours] = value
-    for theirs, value in unread.items():
-        raise ValueError(f"{what}, which has no {theirs!r}, here of shape {tuple(value.shape)}")
-    network.to_empty(device="cpu").eval().load_state_dict(state)

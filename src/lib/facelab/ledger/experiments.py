@@ -1,6 +1,6 @@
 """What the runs of a paper's studies say, as results."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from facelab.ledger.results import Quantity, save_result
@@ -9,17 +9,22 @@ from facelab.recipes.study_runs import Study
 Place = tuple[str, str, str]  # variant, measurement, number
 
 
-def ratio(study: Study, what: str, over: Place, under: Place, seeds: Sequence[int] | None = None) -> Quantity:
+def ratio(study: Study, what: str, over: Place, under: Place) -> Quantity:
     """One number of a study over another, seed by seed.
 
-    Args:
-        seeds: those that count, if the two were not trained with the same ones.
     Raises:
         KeyError: if a run is not there. ValueError: if the two have not the same number of seeds.
     """
-    counted = study if seeds is None else Study(run for run in study.runs if run.seed in seeds)
-    pairs = zip(counted.values(*over), counted.values(*under), strict=True)
-    return Quantity(what, "ratio", values=tuple(a / b for a, b in pairs))
+    return quotient(what, study.values(*over), study.values(*under))
+
+
+def quotient(what: str, over: Iterable[float], under: Iterable[float]) -> Quantity:
+    """Numbers over others, each over its own.
+
+    Raises:
+        ValueError: if there are none, or not as many of both.
+    """
+    return Quantity(what, "ratio", values=tuple(a / b for a, b in zip(over, under, strict=True)))
 
 
 def save_experiments(

@@ -1,12 +1,12 @@
 """What the claims about the anisotropic loss ask for, taken from the runs of its studies."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
 from statistics import stdev
 
-from facelab.ledger.experiments import Place, save_experiments
+from facelab.ledger.experiments import Place, quotient, save_experiments
 from facelab.ledger.experiments import ratio as ratio_of
 from facelab.ledger.results import Quantity
 from facelab.recipes.anisotropic_studies import ACROSS, ALONG, GROUP, TRUNKS, A, B, setting
@@ -24,7 +24,8 @@ def anisotropic_experiments(study: Study, seeds: Sequence[int]) -> dict[str, Qua
     Raises:
         KeyError: if a run that is needed is not there. ValueError: if one has no error after its first epoch.
     """
-    ratio = partial(ratio_of, study, seeds=seeds)
+    shared = Study(run for run in study.runs if run.seed in seeds)
+    ratio = partial(ratio_of, shared)
 
     def over(what: str, variant: str, other: str) -> Quantity:
         return ratio(what, _nme(variant), _nme(other))
@@ -36,12 +37,12 @@ def anisotropic_experiments(study: Study, seeds: Sequence[int]) -> dict[str, Qua
             )
             for shown in ("L2", "L1", "smooth L1", "Wing")
         },
-        "anisotropic-convergence": {"first epoch, anisotropic over Wing": _first_epoch(study, seeds)},
+        "anisotropic-convergence": {"first epoch, anisotropic over Wing": _first_epoch(shared)},
         "anisotropic-weights": {
             "anisotropic over isotropic": over("NME with a = 5, b = 3 over that with a = b", _OURS, "isotropic"),
             "turned over isotropic": over("NME with a = 3, b = 5 over that with a = b", "turned", "isotropic"),
             "along over across": over("NME with a = 5, b = 3 over that with a = 3, b = 5", _OURS, "turned"),
-            **_sweep(study, seeds),
+            **_sweep(shared),
         },
         "anisotropic-output": {
             "direct over displacement": over("NME of direct over that of displacement", "points outright", _OURS),
@@ -54,7 +55,7 @@ def anisotropic_experiments(study: Study, seeds: Sequence[int]) -> dict[str, Qua
             for name, pair in _BALANCES.items()
         },
         "anisotropic-points": _points(ratio),
-        "anisotropic-architectures": _architectures(study, seeds),
+        "anisotropic-architectures": _architectures(shared),
     }
 
 
@@ -74,9 +75,10 @@ def spread_experiments(study: Study) -> dict[str, Quantities]:
         KeyError: if there are no runs of the two. ValueError: if they have not the same number of groups.
     """
     replicated, plain = (_deviations(study, variant) for variant in ("frontal, replicated", "frontal"))
-    values = tuple(a / b for a, b in zip(replicated, plain, strict=True))
+    if not replicated and not plain:
+        return {}
     what = f"Standard deviation of the NME over {GROUP} networks with replicated poses over that without"
-    return {"anisotropic-spread": {"replication over none": Quantity(what, "ratio", values=values)}} if values else {}
+    return {"anisotropic-spread": {"replication over none": quotient(what, replicated, plain)}}
 
 
 def _deviations(study: Study, variant: str) -> tuple[float, ...]:
@@ -88,36 +90,28 @@ def _nme(variant: str) -> Place:
     return variant, "plain", "nme"
 
 
-def _first_epoch(study: Study, seeds: Sequence[int]) -> Quantity:
+def _first_epoch(study: Study) -> Quantity:
     def first(variant: str) -> list[float]:
-        runs = [run for run in study.of(variant) if run.seed in seeds]
+        runs = study.of(variant)
         for run in runs:
             if not run.history or "nme" not in run.history[0]:
                 raise ValueError(f"{variant}, seed {run.seed}: expected an error after the first epoch of its history")
         return [run.history[0]["nme"] for run in runs]
 
-    values = tuple(ours / wing for ours, wing in zip(first(_OURS), first("wing"), strict=True))
-    return Quantity("NME after the first epoch with the anisotropic loss over that with Wing", "ratio", values=values)
+    what = "NME after the first epoch with the anisotropic loss over that with Wing"
+    return quotient(what, first(_OURS), first("wing"))
 
 
-def _sweep(study: Study, seeds: Sequence[int]) -> Quantities:
+def _sweep(study: Study) -> Quantities:
     """The paper's setting and the worst one over the best; the best is that of the lowest mean."""
-    errors = {(a, b): _values(study, setting(a, b), "nme", seeds) for a, b in product(ALONG, ACROSS)}
+    errors = {(a, b): study.values(*_nme(setting(a, b))) for a, b in product(ALONG, ACROSS)}
     ranked = sorted(errors, key=lambda place: sum(errors[place]))
-
-    def over_best(place: tuple[float, float]) -> tuple[float, ...]:
-        return tuple(a / b for a, b in zip(errors[place], errors[ranked[0]], strict=True))
-
+    best, worst = errors[ranked[0]], errors[ranked[-1]]
     chosen = f"NME with a = {A:g}, b = {B:g} over that of the best setting of {len(errors)}"
-    worst = f"NME with the worst setting of {len(errors)} over that of the best"
     return {
-        "chosen over best": Quantity(chosen, "ratio", values=over_best((A, B))),
-        "worst over best": Quantity(worst, "ratio", values=over_best(ranked[-1])),
+        "chosen over best": quotient(chosen, errors[A, B], best),
+        "worst over best": quotient(f"NME with the worst setting of {len(errors)} over that of the best", worst, best),
     }
-
-
-def _values(study: Study, variant: str, number: str, seeds: Sequence[int]) -> tuple[float, ...]:
-    return Study(run for run in study.of(variant) if run.seed in seeds).values(variant, "plain", number)
 
 
 def _points(ratio: "partial[Quantity]") -> Quantities:
@@ -125,7 +119,7 @@ def _points(ratio: "partial[Quantity]") -> Quantities:
         ours, theirs = (
             ratio(what, (name, "plain", over), (name, "plain", under)).values for name in (variant, reference)
         )
-        return Quantity(what, "ratio", values=tuple(a / b for a, b in zip(ours, theirs, strict=True)))
+        return quotient(what, ours, theirs)
 
     corners = "Error of corners over that of points on curves with the anisotropic loss, over the same with L2"
     across = "Error across over error along contours with the anisotropic loss, over the same with a = b"
@@ -139,21 +133,15 @@ def _points(ratio: "partial[Quantity]") -> Quantities:
     }
 
 
-def _architectures(study: Study, seeds: Sequence[int]) -> Quantities:
+def _architectures(study: Study) -> Quantities:
     *equal, thin = TRUNKS
-    errors: Mapping[str, tuple[float, ...]] = {trunk: _values(study, trunk, "nme", seeds) for trunk in TRUNKS}
+    errors = {trunk: study.values(*_nme(trunk)) for trunk in TRUNKS}
     ranked = sorted(equal, key=lambda trunk: sum(errors[trunk]))
     best, worst = errors[ranked[0]], errors[ranked[-1]]
     return {
-        "worst over best": Quantity(
-            "Highest over lowest NME of a ResNet, a DenseNet and a Wide ResNet", "ratio",
-            values=tuple(a / b for a, b in zip(worst, best, strict=True)),
-        ),
-        "thin over best": Quantity(
-            "NME of a ResNet of a quarter of the width over the lowest", "ratio",
-            values=tuple(a / b for a, b in zip(errors[thin], best, strict=True)),
-        ),
-    }  # fmt: skip
+        "worst over best": quotient("Highest over lowest NME of a ResNet, a DenseNet and a Wide ResNet", worst, best),
+        "thin over best": quotient("NME of a ResNet of a quarter of the width over the lowest", errors[thin], best),
+    }
 
 
 def save_anisotropic_experiments(study: Study, profile: str, seeds: Sequence[int], device: str) -> list[Path]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from facelab.ledger.experiments import Place, save_experiments
+from facelab.ledger.experiments import Place, quotient, save_experiments
 from facelab.ledger.experiments import ratio as ratio_of
 from facelab.ledger.results import Quantity
 from facelab.recipes.study_runs import Run, Study
@@ -75,8 +75,7 @@ def two_stage_experiments(study: Study) -> dict[str, dict[str, Quantity]]:
 def _depth_gap(what: str, study: Study, variant: str) -> Quantity:
     depths = study.values(variant, "plain", "gte_z")
     across, down = (study.values(_WHOLE, "plain", f"gte_{axis}") for axis in "xy")
-    ratios = tuple(2 * z / (x + y) for z, x, y in zip(depths, across, down, strict=True))
-    return Quantity(what, "ratio", values=ratios)
+    return quotient(what, depths, ((x + y) / 2 for x, y in zip(across, down, strict=True)))
 
 
 def _pictures_needed(study: Study) -> Quantity:

@@ -9,6 +9,7 @@ from facelab.metrics.intervals import Interval, bootstrap, bootstrap_draws, by_p
 from facelab.metrics.landmark_error import nme, per_landmark
 from facelab.metrics.normalizers import NORMALIZERS, normalizer_lengths
 from facelab.metrics.pose import by_pose
+from facelab.metrics.roughness import bending, high_frequency_energy
 from facelab.metrics.shape import cvgtce, gte, nme_3d
 from facelab.metrics.video import stability
 
@@ -16,6 +17,7 @@ __all__ = [
     "NORMALIZERS",
     "Interval",
     "auc",
+    "bending",
     "bootstrap",
     "bootstrap_draws",
     "by_pose",
@@ -24,6 +26,7 @@ __all__ = [
     "cvgtce",
     "failure_rate",
     "gte",
+    "high_frequency_energy",
     "interval",
     "nme",
     "nme_3d",

@@ -6,7 +6,8 @@ What is done for inference, in this order of worth; the first and the last serve
   36 numbers a channel, 36 matrix products replace the sliding window, and 6 x 6 products become 4 x 4 outputs.
 - BN and ReLU before such a convolution happen while its tiles are read. They cannot be folded into the weights: in a
   block of FAN the sum before them is needed as it is, and the ReLU stands between BN and weights.
-- BN directly after a convolution is folded into its weights.
+- BN directly after a convolution is folded into its weights, and an activation after that is applied while the
+  convolution's outputs are written.
 - Channels last, and few pictures at a time: a batch of large pictures falls out of the processor's cache.
 
 Source: Lavin and Gray 2016, "Fast algorithms for convolutional neural networks", F(4 x 4, 3 x 3).
@@ -26,6 +27,7 @@ _POINTS = (_TILE + 2) ** 2
 _FEWEST_CHANNELS = 64  # with fewer, the tiles cost more than the products save
 _PIXELS = 256 * 256  # of the pictures that go through the network together
 _STRIP = 128  # tiles that go through all three steps together, to stay in the cache
+_ACTIVATIONS: dict[type[nn.Module], str] = {nn.ReLU: "relu", nn.Hardswish: "hardswish"}  # to oneDNN's names
 # G, transposed B and transposed A of the paper: of the weights, of the inputs, of the products.
 _FILTERS = (
     (1 / 4, 0, 0), (-1 / 6, -1 / 6, -1 / 6), (-1 / 6, 1 / 6, -1 / 6),
@@ -121,6 +123,8 @@ def _shortened(layers: list[nn.Module], on_cpu: bool) -> list[nn.Module]:
             kept[-1] = fuse_conv_bn_eval(kept[-1], layer)
         elif on_cpu and _suits_winograd(layer) and [type(k) for k in kept[-2:]] == [nn.BatchNorm2d, nn.ReLU]:
             kept[-2:] = [Winograd(cast(nn.Conv2d, layer), cast(nn.BatchNorm2d, kept[-2]))]
+        elif on_cpu and type(layer) in _ACTIVATIONS and kept and _suits_onednn(kept[-1]):
+            kept[-1] = Activated(cast(nn.Conv2d, kept[-1]), _ACTIVATIONS[type(layer)])
         elif isinstance(layer, nn.ReLU) and kept and isinstance(kept[-1], nn.Conv2d | nn.BatchNorm2d):
             kept.append(nn.ReLU(inplace=True))  # nobody else sees what it overwrites
         else:
@@ -135,6 +139,42 @@ def _suits_winograd(layer: nn.Module) -> bool:
         and (layer.dilation, layer.groups, layer.padding_mode) == ((1, 1), 1, "zeros")
         and min(layer.in_channels, layer.out_channels) >= _FEWEST_CHANNELS
     )
+
+
+def _suits_onednn(layer: nn.Module) -> bool:
+    return (
+        type(layer) is nn.Conv2d
+        and layer.padding_mode == "zeros"
+        and not isinstance(layer.padding, str)
+        and not _suits_winograd(layer)
+        and torch.backends.mkldnn.is_available()
+        and hasattr(torch.ops.mkldnn, "_convolution_pointwise")  # it is not documented, and may go away
+    )
+
+
+class Activated(nn.Module):
+    """A convolution and the activation after it, in one pass of oneDNN: ``(B, C_in, H, W) -> (B, C_out, H', W')``.
+
+    The best layout of the weights depends on the size of the maps; it is kept until maps of another size come.
+    float32 on the CPU, for evaluation only.
+    """
+
+    def __init__(self, convolution: nn.Conv2d, activation: str) -> None:
+        super().__init__()
+        self.convolution, self.activation = convolution, activation
+        self.options = (convolution.padding, convolution.stride, convolution.dilation, convolution.groups)
+        self.laid_out: tuple[torch.Size, Tensor] | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.laid_out is None or self.laid_out[0] != x.shape[2:]:
+            one = (1, *x.shape[1:])
+            weight = torch.ops.mkldnn._reorder_convolution_weight(self.convolution.weight, *self.options, one)
+            self.laid_out = x.shape[2:], weight
+        options: tuple[Any, ...] = (*self.options, self.activation, [], "")
+        return torch.ops.mkldnn._convolution_pointwise(x, self.laid_out[1], self.convolution.bias, *options)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "laid_out": None}  # oneDNN's tensors cannot be copied
 
 
 class Winograd(nn.Module):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from facelab.recipes import direct, fan, fan_depth, fan_lift, two_stage
+from facelab.recipes import direct, fan, fan_depth, fan_lift, tddfa, tddfa_rivals, two_stage
 from facelab.recipes.settings import changed, nearest
 
 PROFILES = ("smoke", "quick", "cpu", "gpu")
@@ -15,7 +15,10 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
     "fan-depth": fan_depth.PROFILES,
     "fan-released": fan.PROFILES_RELEASED,
     "fan-photographs": fan.PROFILES_PHOTOGRAPHS,
+    "prnet": tddfa_rivals.POSITION_MAPS,
+    "tddfa": tddfa.PROFILES,
     "two-stage": two_stage.PROFILES,
+    "vrn": tddfa_rivals.VOLUMES,
 }
 
 
@@ -26,7 +29,8 @@ def get(name: str, profile: str = "quick") -> Any:
     3D-FAN by the schedule and the augmentation of the authors' training code, ``"fan-photographs"`` 3D-FAN with an
     augmentation of ours, ``"fan-2d-to-3d"`` and ``"fan-depth"`` the networks that are given landmarks too,
     ``"two-stage"`` the detection, regression and depth networks of 3DFAW's winner, ``"anisotropic"`` direct regression
-    with the anisotropic loss.
+    with the anisotropic loss, ``"tddfa"`` the 62 parameters of 3DDFA_V2, ``"prnet"`` and ``"vrn"`` the position maps
+    and the volumes that it is compared with.
 
     Raises:
         ValueError: if there is no such recipe or profile, with the nearest there is.

@@ -13,12 +13,11 @@ from facelab.data import Augmentation, SyntheticFaces
 from facelab.losses import across_and_along
 from facelab.markups import markup
 from facelab.metrics import auc, failure_rate, nme, normalizer_lengths
-from facelab.metrics.pose import BINS, binned
 from facelab.recipes.direct import PROFILES as RECIPES
 from facelab.recipes.direct import DirectRecipe
 from facelab.recipes.rendered import TEST_SEED
 from facelab.recipes.settings import nearest
-from facelab.recipes.study_runs import Measured, Studies, Summary, Variant
+from facelab.recipes.study_runs import Measured, Studies, Summary, Variant, by_yaw
 from facelab.training import Optimizer, Training, WarmupCosine
 
 A, B = 5.0, 3.0  # the paper's; a as far as its print can be read
@@ -205,9 +204,7 @@ def summary(predicted: Tensor, target: Tensor, yaw_degrees: Tensor) -> Summary:
 
     Those over the eyes are of faces with a yaw of at most 30 degrees: in profile the eyes are one.
     """
-    errors, bins = binned(nme(predicted, target, "bbox"), yaw_degrees, "last")
-    found = {"nme": float(errors.mean())}
-    found |= {f"nme {name}": float(errors[bins == i].mean()) for i, name in enumerate(BINS)}
+    found = by_yaw("nme", nme(predicted, target, "bbox"), yaw_degrees)
     frontal = yaw_degrees.abs() <= _EYES_SEEN
     for name in NORMALIZERS:
         seen = torch.ones_like(frontal) if name == "bbox" else frontal

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset
+from torch.utils.data import ConcatDataset, Dataset
 
 from facelab.data import (
     Augmentation,
@@ -27,9 +27,8 @@ from facelab.data import (
 from facelab.geometry import Affine
 from facelab.losses import adaptive_wing, anisotropic, l1, l2, smooth_l1, stacked_heatmap_l2, wing
 from facelab.markups import markup
-from facelab.metrics import nme
 from facelab.models import DirectRegression, HeatmapRegression
-from facelab.recipes.rendered import MILD, RenderedFaces, Trains
+from facelab.recipes.rendered import MILD, RenderedFaces, Trains, landmarks_over
 from facelab.training import Optimizer, Training, WarmupCosine
 
 OUTPUTS = ("displacement", "points", "heatmaps")
@@ -195,11 +194,6 @@ class DirectRecipe(RenderedFaces, Trains):
 
     # -------------------------------------------------------------------------------------------------- its answers
 
-    def measure(self, network: nn.Module, part: slice) -> dict[str, Tensor]:
-        """The NME of a part of the test faces."""
-        faces = self.test_set()
-        return {"nme": self.evaluate(network, Subset(faces, range(len(faces))[part]))[1]}
-
     def landmarks(self, model: nn.Module, batch: FaceSample, mirror: bool = False) -> Tensor:
         """Predicted landmarks ``(B, L, 2)`` in the pixels of the batch's pictures.
 
@@ -224,18 +218,9 @@ class DirectRecipe(RenderedFaces, Trains):
         return self._pixels(answer)
 
     def evaluate(self, model: nn.Module, faces: Dataset[FaceSample], mirror: bool = False) -> tuple[Tensor, Tensor]:
-        """Landmarks ``(N, L, 2)`` of a whole set in its pictures' pixels, and the error ``(N,)`` of each face.
-
-        The error is the 2D NME with the root of the box area as normaliser (``"bbox"``), a fraction.
-        """
-        predicted, target = [], []
+        """Landmarks and errors of a whole set, see :func:`facelab.recipes.rendered.landmarks_over`."""
         model.eval()
-        with torch.inference_mode():
-            for batch in DataLoader(faces, 64, collate_fn=FaceSample.stack):
-                predicted.append(self.landmarks(model, batch, mirror))
-                target.append(batch.landmarks[..., :2])
-        points = torch.cat(predicted)
-        return points, nme(points, torch.cat(target), "bbox")
+        return landmarks_over(faces, lambda batch: self.landmarks(model, batch, mirror), batch=64)
 
 
 class AsLong:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import Dataset
 
 from facelab.data import (
     Augmentation,
@@ -29,9 +29,8 @@ from facelab.data.photometry import lower_resolution
 from facelab.geometry import Affine
 from facelab.losses import stacked_heatmap_l2
 from facelab.markups import markup
-from facelab.metrics import nme
 from facelab.models import FAN, for_training
-from facelab.recipes.rendered import RenderedFaces, Trains
+from facelab.recipes.rendered import RenderedFaces, Trains, landmarks_over
 from facelab.training import Optimizer, Steps, Training, WarmupCosine
 
 _STRIDE = 4  # picture pixels per heatmap pixel, set by FAN's stem
@@ -128,11 +127,6 @@ class FanRecipe(RenderedFaces, Trains):
         stacks = network(images)
         return stacked_heatmap_l2(stacks if self.supervision == "all" else stacks[-1:], target)
 
-    def measure(self, network: nn.Module, part: slice) -> dict[str, Tensor]:
-        """The NME of a part of the test faces."""
-        faces = self.test_set()
-        return {"nme": self.evaluate(network, Subset(faces, range(len(faces))[part]))[1]}
-
     def heatmaps(self, model: nn.Module, batch: FaceSample) -> tuple[Tensor, Crop]:
         """The last stack's heatmaps ``(B, L, size / 4, size / 4)`` of a batch, and the crops they were made from."""
         crop = crop_faces(batch, self.size, self.crop)
@@ -173,19 +167,10 @@ class FanRecipe(RenderedFaces, Trains):
             heatmaps = heatmaps + mirrored_back(all_stacks(model, crop.image.flip(3))[-1], batch.markup)
         return points_of(heatmaps, crop, decoder), peaks
 
-    def evaluate(self, model: nn.Module, faces: Dataset[FaceSample], **options: object) -> tuple[Tensor, Tensor]:
-        """Landmarks ``(N, L, 2)`` of a whole set in its pictures' pixels, and the error ``(N,)`` of each face.
-
-        The error is the 2D NME with the root of the box area as normaliser (``"bbox"``), a fraction.
-        """
-        predicted, target = [], []
+    def evaluate(self, model: nn.Module, faces: Dataset[FaceSample], **options: Any) -> tuple[Tensor, Tensor]:
+        """Landmarks and errors of a whole set, see :func:`facelab.recipes.rendered.landmarks_over`."""
         model.eval()
-        with torch.inference_mode():
-            for batch in DataLoader(faces, self.training.batch, collate_fn=FaceSample.stack):
-                predicted.append(self.landmarks(model, batch, **options))  # type: ignore[arg-type]
-                target.append(batch.landmarks[..., :2])
-        points = torch.cat(predicted)
-        return points, nme(points, torch.cat(target), "bbox")
+        return landmarks_over(faces, lambda batch: self.landmarks(model, batch, **options), self.training.batch)
 
 
 def mean_shape(recipe: FanRecipe, training: Tensor, boxes: Tensor) -> Tensor:

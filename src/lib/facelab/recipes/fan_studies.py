@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from facelab.data import (
     DECODERS,
@@ -16,16 +15,15 @@ from facelab.data import (
     shaken_landmarks,
 )
 from facelab.metrics import auc, nme
-from facelab.metrics.pose import BINS, binned
 from facelab.models import FAN
 from facelab.recipes.fan import PROFILES as FAN_PROFILES
 from facelab.recipes.fan import FanRecipe, points_of
 from facelab.recipes.fan_depth import PROFILES as DEPTH_PROFILES
 from facelab.recipes.fan_depth import FanDepthRecipe
 from facelab.recipes.fan_lift import FanLiftRecipe
-from facelab.recipes.rendered import MILD
+from facelab.recipes.rendered import MILD, landmarks_over, over
 from facelab.recipes.settings import nearest
-from facelab.recipes.study_runs import Measured, Studies, Summary, Variant, parameters
+from facelab.recipes.study_runs import Measured, Studies, Summary, Variant, by_yaw, parameters
 from facelab.training import Optimizer, Training, WarmupCosine
 
 THRESHOLD = 0.07  # of the AUC: FAN's
@@ -110,10 +108,8 @@ def width_of_equals(recipe: FanRecipe) -> int:
 
 def summary(errors: Tensor, yaw_degrees: Tensor) -> Summary:
     """Mean error and AUC at 7 %, of all faces and by absolute yaw: ``{"nme": ..., "nme 0-30": ..., "auc": ...}``."""
-    errors, bins = binned(errors, yaw_degrees, "last")
-    parts = {"": torch.ones_like(bins, dtype=torch.bool)} | {f" {name}": bins == i for i, name in enumerate(BINS)}
-    means = {f"nme{name}": float(errors[part].mean()) for name, part in parts.items()}
-    return means | {f"auc{name}": auc(errors[part], THRESHOLD) for name, part in parts.items()}
+    areas = by_yaw("auc", errors, yaw_degrees, lambda each: auc(each, THRESHOLD))
+    return by_yaw("nme", errors, yaw_degrees) | areas
 
 
 def whole(recipe: FanRecipe, model: nn.Module) -> Measured:
@@ -167,19 +163,11 @@ def lifting(recipe: FanLiftRecipe, model: nn.Module) -> Measured:
 def depths(recipe: FanDepthRecipe, model: nn.Module) -> Measured:
     """Depths given true landmarks, and given landmarks that are off by as much as a network's."""
     faces = recipe.test_set()
-    measured = {"plain": _depth_summary(recipe.evaluate(model, faces)[1], _yaw(faces))}
+    measured = {"plain": by_yaw("gte", recipe.evaluate(model, faces)[1], _yaw(faces))}
     for noise, shaken in _shaken(faces, faces.landmarks):
         errors = recipe.evaluate(model, faces, shaken[..., :2])[1]
-        measured[f"landmarks off by {noise}"] = _depth_summary(errors, _yaw(faces))
+        measured[f"landmarks off by {noise}"] = by_yaw("gte", errors, _yaw(faces))
     return measured
-
-
-def _depth_summary(errors: Tensor, yaw_degrees: Tensor) -> Summary:
-    return {
-        name.replace("nme", "gte"): value
-        for name, value in summary(errors, yaw_degrees).items()
-        if name.startswith("nme")
-    }
 
 
 def _yaw(faces: SyntheticFaces) -> Tensor:
@@ -193,34 +181,30 @@ def _shaken(faces: SyntheticFaces, landmarks: Tensor) -> Iterator[tuple[float, T
         yield noise, shaken_landmarks(landmarks, box, noise, torch.Generator().manual_seed(0))
 
 
-def _batches(recipe: FanRecipe, faces: SyntheticFaces) -> Iterator[FaceSample]:
-    yield from DataLoader(faces, recipe.training.batch, collate_fn=FaceSample.stack)
-
-
 def _errors_by_stack(
     recipe: FanRecipe, model: nn.Module, faces: SyntheticFaces, decoders: Sequence[str], reduction: float = 1.0
 ) -> Tensor:
     """``(decoders, stacks, N)`` NME over the box."""
+
+    def errors(batch: FaceSample) -> Tensor:
+        maps, crop = recipe.heatmaps_by_stack(model, batch, reduction)
+        target = batch.landmarks[..., :2]
+        read = [[nme(points_of(stack, crop, each), target, "bbox") for stack in maps] for each in decoders]
+        return torch.stack([torch.stack(stacks, 1) for stacks in read], 1)
+
     model.eval()
-    errors = []
-    with torch.inference_mode():
-        for batch in _batches(recipe, faces):
-            maps, crop = recipe.heatmaps_by_stack(model, batch, reduction)
-            target = batch.landmarks[..., :2]
-            read = [[nme(points_of(stack, crop, each), target, "bbox") for stack in maps] for each in decoders]
-            errors.append(torch.stack([torch.stack(stacks) for stacks in read]))
-    return torch.cat(errors, 2)
+    return over(faces, errors, recipe.training.batch).permute(1, 2, 0)
 
 
 def _with_boxes(recipe: FanRecipe, model: nn.Module, faces: SyntheticFaces, shift: float, scale: float) -> Tensor:
     """Errors when the crop follows an inexact box; the same boxes for every network."""
+    generator = torch.Generator().manual_seed(0)
+
+    def find(batch: FaceSample) -> Tensor:
+        return recipe.landmarks(model, replace(batch, box=inexact_boxes(batch.box, generator, shift, scale)), DECODER)
+
     model.eval()
-    errors, generator = [], torch.Generator().manual_seed(0)
-    with torch.inference_mode():
-        for batch in _batches(recipe, faces):
-            given = replace(batch, box=inexact_boxes(batch.box, generator, shift, scale))
-            errors.append(nme(recipe.landmarks(model, given, DECODER), batch.landmarks[..., :2], "bbox"))
-    return torch.cat(errors)
+    return landmarks_over(faces, find, recipe.training.batch)[1]
 
 
 # -------------------------------------------------------------------------------------------------- at each profile

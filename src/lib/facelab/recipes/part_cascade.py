@@ -4,7 +4,7 @@ Detection alone, regression on what it finds, then both together.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader
 
 from facelab.data import (
     Augmentation,
@@ -33,7 +32,7 @@ from facelab.metrics import nme
 from facelab.models import PartCascade, PartDetection, PartRegression
 from facelab.recipes.chain import train_in_turn
 from facelab.recipes.fan_depth import centred
-from facelab.recipes.rendered import RenderedFaces
+from facelab.recipes.rendered import RenderedFaces, over
 from facelab.training import Fitted, Training
 
 MARKUP = "66"
@@ -184,12 +183,6 @@ def labels_of(landmarks: Tensor) -> Tensor:
     """Landmarks ``(n, 68, 3)`` as the 66 ``(n, N, 3)`` that the networks are asked for, z of mean 0."""
     points = convert(landmarks, "68", MARKUP)
     return torch.cat([points[..., :2], centred(points[..., 2])[..., None]], 2)
-
-
-def over(faces: SyntheticFaces, predict: Callable[[FaceSample], Tensor], batch: int = 16) -> Tensor:
-    """What ``predict`` says of each batch of a set, one after the other."""
-    with torch.inference_mode():
-        return torch.cat([predict(each) for each in DataLoader(faces, batch, collate_fn=FaceSample.stack)])
 
 
 # ------------------------------------------------------------------------------------------------- the trainings

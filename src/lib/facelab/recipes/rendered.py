@@ -1,13 +1,16 @@
 """What recipes on rendered faces have in common: their faces, their batches, and how they are trained."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from facelab.data import Augmentation, FaceSample, LiveFaces, SceneRanges, SyntheticFaces
+from facelab.metrics import nme
 from facelab.training import Fitted, Training, fit
 
 TEST_SEED = 10_000  # test faces never share a seed with training faces
@@ -81,9 +84,36 @@ class RenderedFaces:
         self.test_set(progress)  # rendered before the clock of the first epoch starts
         return self.live(device) if device.type == "cuda" else self.training_set(seed, progress)
 
+    def measure(self, network: nn.Module, part: slice) -> dict[str, Tensor]:
+        """The NME of a part of the test faces, as ``evaluate`` of the recipe has it."""
+        recipe: Any = self
+        faces = self.test_set()
+        return {"nme": recipe.evaluate(network, Subset(faces, range(len(faces))[part]))[1]}
+
     def collate(self, samples: list[FaceSample]) -> FaceSample:
         """A batch of samples."""
         return FaceSample.stack(samples)
 
     def _ranges(self) -> SceneRanges:
         return SceneRanges(margin=self.margin)
+
+
+def over(faces: Dataset[FaceSample], predict: Callable[[FaceSample], Tensor], batch: int = 16) -> Tensor:
+    """What ``predict`` says of each batch of a set, one after the other."""
+    with torch.inference_mode():
+        return torch.cat([predict(each) for each in DataLoader(faces, batch, collate_fn=FaceSample.stack)])
+
+
+def landmarks_over(
+    faces: Dataset[FaceSample], predict: Callable[[FaceSample], Tensor], batch: int
+) -> tuple[Tensor, Tensor]:
+    """Landmarks ``(N, L, D)`` of a whole set in its pictures' pixels, and the error ``(N,)`` of each face.
+
+    The error is the 2D NME with the root of the box area as normaliser (``"bbox"``), a fraction.
+
+    Args:
+        predict: from a batch of ``batch`` faces to their landmarks ``(B, L, D)`` with D of 2 or 3.
+    """
+    both = over(faces, lambda each: torch.cat([predict(each), each.landmarks[..., :2]], 2), batch)
+    points, target = both[..., :-2], both[..., -2:]
+    return points, nme(points[..., :2], target, "bbox")

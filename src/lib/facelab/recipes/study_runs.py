@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from facelab.metrics.pose import BINS, binned
 from facelab.places import data_folder
 from facelab.provenance import provenance
 from facelab.training import describe, pick_device, save_weights
@@ -53,6 +54,22 @@ def parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
+def _mean(values: Tensor) -> float:
+    return float(values.mean())
+
+
+def by_yaw(name: str, errors: Tensor, yaw_degrees: Tensor, number: Callable[[Tensor], float] = _mean) -> Summary:
+    """A number of errors ``(N,)``, of all faces and by absolute yaw: ``{"nme": ..., "nme 0-30": ...}``.
+
+    Args:
+        number: from errors to the number. yaw_degrees: ``(N,)``; beyond 90 degrees is the last bin.
+    Raises:
+        ValueError: as :func:`facelab.metrics.by_pose`.
+    """
+    errors, bins = binned(errors, yaw_degrees, "last")
+    return {name: number(errors)} | {f"{name} {part}": number(errors[bins == i]) for i, part in enumerate(BINS)}
+
+
 @dataclass(frozen=True)
 class Run:
     """One training and what was measured of it.
@@ -72,7 +89,7 @@ class Run:
     recipe: dict[str, Any]
     about: dict[str, Any]
     measured: Measured
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Study:
@@ -178,13 +195,22 @@ class Studies:
         Raises:
             ValueError: if a variant of the profile, or a seed of its own, is missing in the study.
         """
-        there, variants = {(run.variant, run.seed) for run in study.runs}, self.variants(profile)
+        variants = self.variants(profile)
         shared = Study(run for run in study.runs if variants[run.variant].seeds is None).seeds()
-        for name, variant in variants.items():
-            for seed in variant.trained_with(shared or (0,)):
-                if (name, seed) not in there:
-                    raise ValueError(f"{self.title}: there is no run of {name!r} with seed {seed}")
+        if missing := self.missing(study, profile, shared or (0,)):
+            name, seed = missing[0]
+            raise ValueError(f"{self.title}: there is no run of {name!r} with seed {seed}")
         return shared
+
+    def missing(self, study: Study, profile: str, seeds: Sequence[int]) -> list[tuple[str, int]]:
+        """Variant and seed of every run of a profile that is not in the study.
+
+        Args:
+            seeds: of the variants without seeds of their own.
+        """
+        there = {(run.variant, run.seed) for run in study.runs}
+        wanted = ((name, seed) for name, each in self.variants(profile).items() for seed in each.trained_with(seeds))
+        return [run for run in wanted if run not in there]
 
     def read(self, folder: Path, profile: str) -> Study:
         """The runs in a folder.
@@ -250,7 +276,7 @@ def _run(name: str, variant: Variant, seed: int, device: str, weights: Path | No
     )
 
 
-def _trained(variant: Variant, seed: int, where: torch.device) -> tuple[nn.Module, list[dict[str, float]], float]:
+def _trained(variant: Variant, seed: int, where: torch.device) -> tuple[nn.Module, list[dict[str, Any]], float]:
     """The network, an entry an epoch, and the seconds."""
     threads = torch.get_num_threads()
     if where.type == "cpu":
@@ -264,9 +290,9 @@ def _trained(variant: Variant, seed: int, where: torch.device) -> tuple[nn.Modul
     return model, history, sum(entry["seconds"] for entry in history) if started else seconds
 
 
-def _shortened(value: float) -> float:
+def _shortened(value: Any) -> Any:
     """To six digits, wherever the point stands: rates and losses are small. Counts stay as they are."""
-    return value if isinstance(value, int) else float(f"{value:.6g}")
+    return value if isinstance(value, (int, list)) else float(f"{value:.6g}")
 
 
 def _told(variant: Variant) -> dict[str, Any]:

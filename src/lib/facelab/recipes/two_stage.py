@@ -16,7 +16,8 @@ from facelab.models import DepthRegression, PartCascade, TwoStage
 from facelab.recipes.chain import train_in_turn
 from facelab.recipes.fan_depth import centred
 from facelab.recipes.guided import with_maps
-from facelab.recipes.part_cascade import MARKUP, CascadeRecipe, over, read_maps, truth
+from facelab.recipes.part_cascade import MARKUP, CascadeRecipe, read_maps, truth
+from facelab.recipes.rendered import over
 from facelab.training import Fitted, Geometric, Optimizer, Training, WarmupCosine
 
 AXES = ("xy", "xyz", "x", "y", "z")  # the rows of the paper's table 3

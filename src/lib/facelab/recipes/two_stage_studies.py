@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from facelab.data import FaceSample, SceneRanges, SyntheticFaces
 from facelab.markups import convert
 from facelab.metrics import auc, cvgtce, gte, nme
-from facelab.metrics.pose import BINS, binned
 from facelab.models import PartCascade, TwoStage
 from facelab.recipes.fan_depth import centred
-from facelab.recipes.part_cascade import MARKUP, CascadeRecipe, over, read_maps, truth
+from facelab.recipes.part_cascade import MARKUP, CascadeRecipe, read_maps, truth
+from facelab.recipes.rendered import over
 from facelab.recipes.settings import nearest
-from facelab.recipes.study_runs import Measured, Studies, Summary, Variant
+from facelab.recipes.study_runs import Measured, Studies, Summary, Variant, by_yaw
 from facelab.recipes.two_stage import AXES, TwoStageRecipe
 from facelab.recipes.two_stage import PROFILES as RECIPES
 from facelab.training import Fitted
@@ -90,11 +90,9 @@ def summary(values: Mapping[str, Tensor], yaw_degrees: Tensor) -> Summary:
 
     Of ``gte_xyz`` also the AUC at 10 %.
     """
-    found = {}
+    found: Summary = {}
     for name, each in values.items():
-        each, bins = binned(each, yaw_degrees, "last")
-        found[name] = float(each.mean())
-        found |= {f"{name} {part}": float(each[bins == i].mean()) for i, part in enumerate(BINS)}
+        found |= by_yaw(name, each, yaw_degrees)
         if name == "gte_xyz":
             found["auc"] = auc(each, THRESHOLD)
     return found

@@ -7,6 +7,7 @@ from facelab.training.ema import Ema
 from facelab.training.feed import Endless, Feed, Redrawn
 from facelab.training.guards import Interrupted
 from facelab.training.loop import Fitted, Recipe, fit
+from facelab.training.meta_joint import MetaJoint, TwoLosses
 from facelab.training.order import Order, generator_for
 from facelab.training.plan import OPTIMIZERS, Optimizer, Training
 from facelab.training.precision import PRECISIONS, Precision
@@ -25,6 +26,7 @@ __all__ = [
     "Fitted",
     "Geometric",
     "Interrupted",
+    "MetaJoint",
     "Optimizer",
     "Order",
     "Precision",
@@ -34,6 +36,7 @@ __all__ = [
     "Schedule",
     "Steps",
     "Training",
+    "TwoLosses",
     "WarmupCosine",
     "World",
     "describe",

@@ -72,7 +72,7 @@ def _take(
     for batch, share, last in _pieces(batches, state):
         with _exchange(network, last):
             with precision.autocast():
-                loss = share * recipe.loss(network, _laid_out(batch, plan))
+                loss = share * recipe.loss(network, laid_out(batch, plan))
             state.scaler.scale(loss).backward()
         total += loss.detach()
     state.scaler.unscale_(state.optimizer)
@@ -106,7 +106,8 @@ def _shared(network: nn.Module) -> DistributedDataParallel | None:
     return inner if isinstance(inner, DistributedDataParallel) else None
 
 
-def _laid_out(batch: Batch, plan: Training) -> Batch:
+def laid_out(batch: Batch, plan: Training) -> Batch:
+    """The batch, its pictures in the memory format of the plan."""
     if not plan.channels_last:
         return batch
     layout = torch.channels_last

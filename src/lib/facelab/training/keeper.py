@@ -163,5 +163,5 @@ def _board(folder: Path) -> _Board | None:
 
 def _show(board: _Board, entry: Entry, step: int) -> None:
     for name, number in entry.items():
-        if name != "epoch":
+        if name != "epoch" and not isinstance(number, list):
             board.add_scalar(name, number, step)

@@ -2,8 +2,9 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, Protocol, cast
 
@@ -13,15 +14,17 @@ from tqdm import tqdm
 
 from facelab.training.descent import HasLoss, descend
 from facelab.training.describe import NO_EFFECT, describe
-from facelab.training.feed import Feed, Prepares
+from facelab.training.feed import Batch, Feed, Prepares
 from facelab.training.guards import Interrupted, StopRequests, Watch
 from facelab.training.keeper import Keeper
+from facelab.training.meta_joint import MetaJoint, TwoLosses
 from facelab.training.order import Order
 from facelab.training.plan import Training
 from facelab.training.precision import Precision
 from facelab.training.state import Entry, State
 from facelab.training.world import World, joined
 
+Take = Callable[[Iterable[tuple[int, Batch]]], Tensor]  # from the parts of a batch to loss and norm of the gradient
 _LOOK = 20  # steps between two looks at the losses on CUDA: each look makes the device wait
 
 
@@ -83,14 +86,12 @@ def fit(
         stack.enter_context(precision.products())
         stack.enter_context(torch.random.fork_rng(devices=[world.device] if world.device.type == "cuda" else []))
 
-        state = State.start(recipe.model(seed), plan, precision, seed)
+        two = recipe if isinstance(recipe, TwoLosses) else None
+        state = State.start(recipe.model(seed), plan, precision, seed, rival=two is not None)
         what = {**(notes or {}), "seed": seed, "fields": describe(recipe, NO_EFFECT)}
         keeper = Keeper(output, world.writes, what, plan.save_every)
         keeper.resume(state)
-        network = world.wrap(state.model)
-        if plan.compile:
-            network = cast(nn.Module, torch.compile(network))
-        network.train()
+        network = _callable(state.model, world, plan).train()
 
         threads = torch.get_num_threads()
         with world.first():
@@ -100,6 +101,10 @@ def fit(
         feed = Feed(samples, recipe, order, world, seed, plan.workers)
         watch = Watch(_LOOK if world.device.type == "cuda" else 1, feed.order.step, gradients=precision.name != "fp16")
         total, clock = plan.epochs * len(order), _Clock()
+        take: Take = partial(descend, recipe, network, state, plan, precision)
+        if two is not None:
+            wrap = partial(_callable, world=world, plan=plan)
+            take = MetaJoint(two, network, wrap, state, plan, precision, world, total)
         bar = stack.enter_context(_bar(state.step, total, progress and world.writes))
 
         def settle() -> None:
@@ -111,7 +116,7 @@ def fit(
         try:
             for step, parts in feed.since(state.step, total):
                 state.set_rate(plan.optimizer.learning_rate * plan.schedule(step / total))
-                numbers = descend(recipe, network, state, plan, precision, parts)
+                numbers = take(parts)
                 state.step = step + 1
                 for loss, norm in watch.add(step, world.agree(numbers, stop.asked)):
                     state.add(loss=loss, gradient=norm)
@@ -132,6 +137,12 @@ def fit(
             raise FloatingPointError(f"{error}; {keeper.last_good()}") from None
         keeper.close(state)
         return Fitted(state.finished(), state.history)
+
+
+def _callable(model: nn.Module, world: World, plan: Training) -> nn.Module:
+    """The model as a step calls it: shared by processes, compiled, or as it is."""
+    network = world.wrap(model)
+    return cast(nn.Module, torch.compile(network)) if plan.compile else network
 
 
 class _Clock:

@@ -1,5 +1,6 @@
 """Everything that changes while a network is trained."""
 
+import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,7 @@ from facelab.training.ema import Ema
 from facelab.training.plan import Training
 from facelab.training.precision import Precision
 
-Entry = dict[str, float]
+Entry = dict[str, Any]  # numbers by name; a list of them where there are several in an epoch
 
 
 @dataclass
@@ -26,6 +27,8 @@ class State:
         seed: of weights, order and random changes. step: steps done. pieces: into how many each part is cut for want
             of memory. sums: of loss, norm and seconds over the steps of the epoch so far. history: an entry an epoch.
         best: the weights of the epoch that was selected so far.
+        rival: the second branch of meta-joint optimisation, with a model, an optimiser and a scaler of its own.
+        kept: the branches, 0 or 1, that were chosen in the epoch so far.
     """
 
     model: nn.Module
@@ -38,16 +41,19 @@ class State:
     sums: Entry = field(default_factory=dict)
     history: list[Entry] = field(default_factory=list)
     best: dict[str, Tensor] | None = None
+    rival: "State | None" = None
+    kept: list[int] = field(default_factory=list)
 
     @staticmethod
-    def start(model: nn.Module, plan: Training, precision: Precision, seed: int) -> "State":
-        """Before the first step; moves the model to the device."""
+    def start(model: nn.Module, plan: Training, precision: Precision, seed: int, rival: bool = False) -> "State":
+        """Before the first step; moves the model to the device. With a rival there is a second branch, equal so far."""
+        second = State.start(copy.deepcopy(model), plan, precision, seed) if rival else None
         model.to(precision.device)
         if plan.channels_last:
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = plan.optimizer.build(model.parameters())
         ema = None if plan.ema is None else Ema(model, plan.ema)
-        return State(model, optimizer, precision.scaler(), ema, seed)
+        return State(model, optimizer, precision.scaler(), ema, seed, rival=second)
 
     @property
     def judged(self) -> nn.Module:
@@ -58,6 +64,8 @@ class State:
         """The learning rate of the next step."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        if self.rival is not None:
+            self.rival.set_rate(rate)
 
     def add(self, **numbers: float) -> None:
         """Adds to the sums of the epoch."""
@@ -78,11 +86,12 @@ class State:
                 "gradient": sums["gradient"] / steps,
                 "learning_rate": float(self.optimizer.param_groups[0]["lr"]),
                 **measured,
+                **({"kept": self.kept} if self.rival is not None else {}),
                 "seconds": seconds,
                 "waiting": sums["waiting"] / seconds,
             }
         )
-        self.sums = {}
+        self.sums, self.kept = {}, []
         if select is None or not measured:
             return
         if select not in measured:
@@ -108,6 +117,8 @@ class State:
             "sums": dict(self.sums),
             "history": list(self.history),
             "best": self.best,
+            "kept": list(self.kept),
+            "rival": None if self.rival is None else self.rival.to_save(),
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
@@ -126,5 +137,8 @@ class State:
                 self.ema.model.load_state_dict(saved["ema"])
             self.step, self.pieces = int(saved["random"]["step"]), int(saved["pieces"])
             self.sums, self.history, self.best = dict(saved["sums"]), list(saved["history"]), saved["best"]
+            if self.rival is not None:
+                self.rival.restore(saved["rival"])
+                self.kept = list(saved["kept"])
         except (KeyError, RuntimeError, TypeError, AttributeError) as error:
             raise ValueError(str(error).splitlines()[0]) from error

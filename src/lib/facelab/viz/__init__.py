@@ -2,6 +2,8 @@
 
 from facelab.viz.architecture import network_figure
 from facelab.viz.boxes import measured_shapes
+from facelab.viz.choices import choices_figure
+from facelab.viz.clip_tracks import ClipFigure, clip_figure
 from facelab.viz.clouds import landmark_cloud, landmark_views
 from facelab.viz.contour_frames import contour_axes, contour_errors, mean_face
 from facelab.viz.curves import (
@@ -13,16 +15,19 @@ from facelab.viz.curves import (
     study_figure,
     sweep_figure,
 )
+from facelab.viz.dimensions import dimensions_figure
 from facelab.viz.ellipses import EllipseFigure, assumed_covariances, draw_ellipses, ellipse_figure
 from facelab.viz.epochs import epochs_figure
 from facelab.viz.error_atlas import directed_errors, error_atlas
 from facelab.viz.error_ellipses import ErrorEllipses, error_ellipses, measure_ellipses
+from facelab.viz.face_controls import FaceControls, parameter_figure
 from facelab.viz.faces import contact_sheet, draw_landmarks, face_sheet, jpeg, render_mesh, render_views, show_image
 from facelab.viz.figure import Blend, InteractiveFigure
 from facelab.viz.heatmaps import heatmap_explorer, stack_explorer
 from facelab.viz.laboratory import Laboratory, Switch
 from facelab.viz.loss_surfaces import LossSurface, loss_surface_figure, loss_surfaces
 from facelab.viz.markups import jaw_explorer, markup_explorer, placed
+from facelab.viz.mesh_errors import LinkedScenes, mesh_error_figure
 from facelab.viz.meshes import face_figure, landmark_names, landmark_trace, mesh_scene, mesh_trace
 from facelab.viz.occlusion import occlusion_sensitivity, share_near
 from facelab.viz.portraits import portrait_camera, portraits, studio_light
@@ -30,6 +35,7 @@ from facelab.viz.slides import Overlay, slides
 from facelab.viz.source import show_source
 from facelab.viz.style import ACCENT, BASELINE, NEUTRAL, ON_SKIN, PREDICTION, TRUTH, style
 from facelab.viz.tables import spread, table
+from facelab.viz.trade_off import TradeOff, trade_off_figure
 from facelab.viz.turning import turning_figure
 from facelab.viz.two_stage import two_stage_figure
 
@@ -41,19 +47,26 @@ __all__ = [
     "PREDICTION",
     "TRUTH",
     "Blend",
+    "ClipFigure",
     "EllipseFigure",
     "ErrorEllipses",
+    "FaceControls",
     "InteractiveFigure",
     "Laboratory",
+    "LinkedScenes",
     "LossSurface",
     "Overlay",
     "Switch",
+    "TradeOff",
     "assumed_covariances",
     "bits_figure",
     "ced_figure",
+    "choices_figure",
+    "clip_figure",
     "contact_sheet",
     "contour_axes",
     "contour_errors",
+    "dimensions_figure",
     "directed_errors",
     "draw_ellipses",
     "draw_landmarks",
@@ -77,10 +90,12 @@ __all__ = [
     "mean_face",
     "measure_ellipses",
     "measured_shapes",
+    "mesh_error_figure",
     "mesh_scene",
     "mesh_trace",
     "network_figure",
     "occlusion_sensitivity",
+    "parameter_figure",
     "placed",
     "portrait_camera",
     "portraits",
@@ -99,6 +114,7 @@ __all__ = [
     "style",
     "sweep_figure",
     "table",
+    "trade_off_figure",
     "turning_figure",
     "two_stage_figure",
 ]

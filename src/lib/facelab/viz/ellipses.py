@@ -18,8 +18,8 @@ from torch import Tensor
 from facelab.losses import anisotropic_weights, tangents
 from facelab.markups import markup as markup_named
 from facelab.viz.contour_frames import has_contour
-from facelab.viz.faces import jpeg, show_image
-from facelab.viz.figure import SHORTEST_ALT, asset, content_id, still_png
+from facelab.viz.faces import jpeg_address, show_image
+from facelab.viz.figure import SHORTEST_ALT, KernelFree, asset, content_id, still_png
 from facelab.viz.meshes import landmark_names
 from facelab.viz.style import ON_SKIN, PREDICTION, style
 
@@ -94,7 +94,7 @@ def assumed_covariances(face: Tensor, markup: str, a: float = 5.0, b: float = 3.
 
 
 @dataclass(frozen=True)
-class EllipseFigure:
+class EllipseFigure(KernelFree):
     """Faces under their ellipses; shows itself as HTML that needs no kernel, as a PNG, and as a sentence.
 
     Made by :func:`ellipse_figure`.
@@ -126,10 +126,6 @@ class EllipseFigure:
             f'<script type="application/json">{data}</script>\n'
             f"</figure>\n<script>{asset('ellipses.js')}</script>"
         )
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        png = base64.b64encode(self.png).decode()
-        return {"text/html": self.html(), "image/png": png, "text/plain": self.alt}
 
 
 def ellipse_figure(
@@ -201,7 +197,7 @@ def _face(image: Tensor, landmarks: Tensor, markup: str) -> dict[str, Any]:
     for place, direction, curved in zip(face[0], directions, on_curve.tolist(), strict=True):
         row = [round(value, 2) for value in place.tolist()] if bool(place.isfinite().all()) else None
         points.append(row + [round(value, 4) for value in direction.tolist()] if row and curved else row)
-    source = "data:image/jpeg;base64," + base64.b64encode(jpeg(image, _JPEG_QUALITY).data).decode()
+    source = jpeg_address(image, _JPEG_QUALITY)
     return {"source": source, "width": image.shape[2], "height": image.shape[1], "points": points}
 
 

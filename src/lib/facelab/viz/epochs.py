@@ -1,6 +1,5 @@
 """What networks find in the same faces while they learn, epoch by epoch."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from facelab.markups import Markup
 from facelab.markups import markup as markup_named
-from facelab.viz.faces import draw_landmarks, jpeg, show_image
+from facelab.viz.faces import draw_landmarks, jpeg_address, show_image
 from facelab.viz.figure import InteractiveFigure
 from facelab.viz.slides import play_buttons, slider
 from facelab.viz.style import ON_SKIN, style
@@ -105,9 +104,7 @@ def _points(found: Tensor, order: NDArray[np.int64]) -> list[dict[str, NDArray[n
 
 def _layout(images: Sequence[Tensor] | Tensor, methods: Sequence[str]) -> dict[str, Any]:
     side = images[0].shape[2]
-    sources = [
-        "data:image/jpeg;base64," + base64.b64encode(jpeg(image, _JPEG_QUALITY).data).decode() for image in images
-    ]
+    sources = [jpeg_address(image, _JPEG_QUALITY) for image in images]
     layout: dict[str, Any] = {
         "grid": {"rows": len(methods), "columns": len(images), "pattern": "independent", "xgap": 0.03, "ygap": 0.12},
         "margin": {"l": 4, "r": 4, "t": _TITLE, "b": 4},

@@ -1,5 +1,6 @@
 """Still pictures of faces: landmarks on photographs, rendered meshes, sheets of many faces."""
 
+import base64
 import io
 from collections.abc import Sequence
 
@@ -114,6 +115,11 @@ def jpeg(picture: Figure | Tensor, quality: int = 85) -> JpegPicture:
         pixels = (picture.permute(1, 2, 0).clamp(0, 1) * 255).round().byte().numpy()
         Image.fromarray(pixels).save(buffer, format="jpeg", quality=quality, optimize=True)
     return JpegPicture(buffer.getvalue(), format="jpeg")
+
+
+def jpeg_address(image: Tensor, quality: int) -> str:
+    """A picture ``(3, H, W)`` in [0, 1] as the address of a JPEG that holds it."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg(image, quality).data).decode()
 
 
 def render_mesh(

@@ -67,7 +67,26 @@ class Blend:
         return self.low, self.high, self.value
 
 
-class InteractiveFigure:
+class KernelFree:
+    """What shows itself as HTML that needs no kernel, as a PNG, and as a sentence.
+
+    Attributes:
+        png: the still twin. alt: what is to be seen.
+    """
+
+    png: bytes
+    alt: str
+
+    def html(self) -> str:
+        """All that a page needs."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        png = base64.b64encode(self.png).decode()
+        return {"text/html": self.html(), "image/png": png, "text/plain": self.alt}
+
+
+class InteractiveFigure(KernelFree):
     """A Plotly figure with a still twin and a text, to be the last expression of a notebook cell.
 
     figure: a Plotly figure, or its dictionary. Arrays are stored as they are: float32 and uint16 keep pages small.
@@ -114,10 +133,6 @@ class InteractiveFigure:
             f'<script type="application/json">{self._json()}</script>\n'
             f"</figure>\n<script>{asset('figure.js')}</script>"
         )
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        png = base64.b64encode(self.png).decode()
-        return {"text/html": self.html(), "image/png": png, "text/plain": self.alt}
 
     def _names(self) -> list[str]:
         return list(dict.fromkeys(blend.name for blend in self.controls))

@@ -1,6 +1,5 @@
 """What a heatmap network sees: one map a landmark and a stack, under a slider."""
 
-import base64
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from facelab.viz.faces import draw_landmarks, jpeg, show_image
+from facelab.viz.faces import draw_landmarks, jpeg_address, show_image
 from facelab.viz.figure import InteractiveFigure
 from facelab.viz.slides import picture_layout, slider
 from facelab.viz.style import PREDICTION, TRUTH, style
@@ -179,7 +178,7 @@ def _inwards(index: int, count: int, before: str, middle: str, behind: str) -> s
 
 
 def _backdrop(image: Tensor, panel: int) -> dict[str, object]:
-    source = "data:image/jpeg;base64," + base64.b64encode(jpeg(image, _JPEG_QUALITY).data).decode()
+    source = jpeg_address(image, _JPEG_QUALITY)
     side = image.shape[1]
     place = {"xref": f"x{panel}", "yref": f"y{panel}", "x": -0.5, "y": -0.5, "sizex": side, "sizey": side}
     return {"source": source, "layer": "below", "sizing": "stretch", **place}

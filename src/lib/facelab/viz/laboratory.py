@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from facelab.viz.figure import SHORTEST_ALT, asset, content_id, still_png
+from facelab.viz.figure import SHORTEST_ALT, KernelFree, asset, content_id, still_png
 from facelab.viz.style import ACCENT, BASELINE, PREDICTION, style
 
 PARTS = ("value", "low", "high", "noise")
@@ -37,7 +37,7 @@ class Switch:
             raise ValueError(f"switch '{self.name}': expected two options or more and a start among them")
 
 
-class Laboratory:
+class Laboratory(KernelFree):
     """Switches over a table of numbers; shows itself as HTML that needs no kernel, as a PNG, and as a sentence.
 
     The last switch chooses what is measured. All others are rules of the measurement.
@@ -94,10 +94,6 @@ class Laboratory:
             f'{caption}\n<script type="application/json">{data}</script>\n'
             f"</figure>\n<script>{asset('laboratory.js')}</script>"
         )
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        png = base64.b64encode(self.png).decode()
-        return {"text/html": self.html(), "image/png": png, "text/plain": self.alt}
 
     def _data(self) -> dict[str, Any]:
         packed = base64.b64encode(self.numbers.astype("<f4").tobytes()).decode()

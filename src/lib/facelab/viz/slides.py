@@ -1,6 +1,5 @@
 """Pictures under a slider, with points and curves on them that can be pointed at."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import plotly.graph_objects as go
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from facelab.viz.faces import jpeg, show_image
+from facelab.viz.faces import jpeg_address, show_image
 from facelab.viz.figure import InteractiveFigure
 from facelab.viz.style import style
 
@@ -74,7 +73,7 @@ def slides(
         counts = f"{len(images)} pictures and {[len(step) for step in overlays]} overlays"
         raise ValueError(f"slides: expected 1 or {steps} pictures and as many overlays a step, got {counts}")
     side = images[0].shape[1]
-    shown = [go.Image(source=_address(image), hoverinfo="skip") for image in images]
+    shown = [go.Image(source=jpeg_address(image, _JPEG_QUALITY), hoverinfo="skip") for image in images]
     frames = []
     for index in range(steps):
         marks = [trace for overlay in overlays[index] for trace in _traces(overlay)]
@@ -105,11 +104,6 @@ def picture_layout(side: int) -> dict[str, object]:
         "height": 520,
         "plot_bgcolor": "white",
     }
-
-
-def _address(image: Tensor) -> str:
-    """A picture ``(3, H, W)`` in [0, 1] as the address of a JPEG that holds it."""
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg(image, _JPEG_QUALITY).data).decode()
 
 
 def _traces(overlay: Overlay) -> list[go.Scatter]:

@@ -16,7 +16,7 @@ from facelab.data.augmentation import Augmentation
 from facelab.data.cache import Arrays, cache_folder, cached_arrays
 from facelab.data.occluders import OCCLUDERS, covered_at
 from facelab.data.sample import FaceSample, landmark_box
-from facelab.data.synthetic.scene import Picture, SceneRanges, render_scene, sample_scene
+from facelab.data.synthetic.scene import Picture, Scene, SceneRanges, render_scene, sample_scene
 from facelab.face3d import MorphableModel, builtin_face
 from facelab.face3d.contour import JAW
 from facelab.face3d.parameters import pack
@@ -34,7 +34,6 @@ EVERYDAY = Augmentation(  # what photographs suffer
     jpeg=0.3,
     quality=(40.0, 95.0),
 )
-_CHUNK = 32
 
 
 class SyntheticFaces(Dataset[FaceSample]):
@@ -59,6 +58,8 @@ class SyntheticFaces(Dataset[FaceSample]):
     Raises:
         ValueError: on a number out of range. OSError: if the cache cannot be written.
     """
+
+    _chunk = 32
 
     def __init__(
         self,
@@ -98,7 +99,7 @@ class SyntheticFaces(Dataset[FaceSample]):
 
     def _arguments(self) -> dict[str, object]:
         return {
-            "what": "SyntheticFaces",
+            "what": type(self).__name__,
             "code": _code_fingerprint(),
             "count": self.count,
             "size": self.size,
@@ -110,10 +111,11 @@ class SyntheticFaces(Dataset[FaceSample]):
 
     def _render(self, arrays: Arrays) -> None:
         bar = tqdm(total=self.count, desc="rendering faces", disable=not self._progress, unit="face", leave=False)
-        for start in range(0, self.count, _CHUNK):
+        chunk = self._chunk
+        for start in range(0, self.count, chunk):
             # Always a whole chunk, also at the end: the first faces of a longer set are those of a shorter one.
-            generator = _generator(self.seed, start // _CHUNK)
-            scene = sample_scene(self.face, _CHUNK, self.size, self.ranges, generator)
+            generator = seeded(self.seed, start // chunk)
+            scene = self._scenes(start // chunk, generator)
             picture = photographed(render_scene(self.face, scene), self.camera, generator)
             drawn = {
                 "images": (picture.image * 255).round().byte().permute(0, 2, 3, 1),
@@ -126,11 +128,15 @@ class SyntheticFaces(Dataset[FaceSample]):
                 "expression": scene.expression,
                 "style": scene.style,
             }
-            kept = min(_CHUNK, self.count - start)
+            kept = min(chunk, self.count - start)
             for name, values in drawn.items():
                 arrays[name][start : start + kept] = values[:kept].numpy()
             bar.update(kept)
         bar.close()
+
+    def _scenes(self, chunk: int, generator: torch.Generator) -> Scene:
+        """What is drawn together, ``_chunk`` pictures."""
+        return sample_scene(self.face, self._chunk, self.size, self.ranges, generator)
 
     def __len__(self) -> int:
         return self.count
@@ -195,8 +201,9 @@ def photographed(picture: Picture, camera: Augmentation | None, generator: torch
     return picture._replace(image=camera.photometry(image, generator).clamp(0, 1), visible=visible)
 
 
-def _generator(seed: int, chunk: int) -> torch.Generator:
-    state = np.random.SeedSequence([seed, chunk]).generate_state(1, np.uint64)[0]
+def seeded(*numbers: int) -> torch.Generator:
+    """A generator on the CPU that depends on these whole numbers alone."""
+    state = np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state >> np.uint64(1)))
 
 

@@ -125,24 +125,7 @@ def sample_scene(
 
 def _neutral_landmarks(model: MorphableModel, identity: Tensor, expression: Tensor) -> Tensor:
     """The 68 landmarks ``(B, 68, 3)`` without making the other vertices."""
-    return _landmark_model(model).vertices(identity, expression)
-
-
-@lru_cache(maxsize=8)
-def _landmark_model(model: MorphableModel) -> MorphableModel:
-    chosen = model.landmarks
-    return replace(
-        model,
-        mean=model.mean[:, chosen],
-        identity=model.identity[:, :, chosen],
-        expression=model.expression[:, :, chosen],
-        style=model.style[:, :, chosen],
-        triangles=model.triangles[:0],
-        uv=model.uv[chosen],
-        region=model.region[chosen],
-        masks={},
-        landmarks=torch.arange(len(chosen), device=chosen.device),
-    )
+    return model.landmark_model().vertices(identity, expression)
 
 
 def _sample_pose(draws: Draws, ranges: SceneRanges) -> Tensor:

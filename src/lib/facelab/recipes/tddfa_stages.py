@@ -1,0 +1,83 @@
+"""The trainings that make up a run of 3DDFA_V2: by one loss, or by two with meta-joint optimisation."""
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from facelab.data import FaceSample
+from facelab.face3d import ParameterStatistics
+from facelab.models import TDDFA
+from facelab.models.tddfa import Answer
+from facelab.training import Training
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """A training of a recipe's network, which starts as ``start`` is."""
+
+    whole: Any
+    start: nn.Module
+    training: Training
+
+    @property
+    def statistics(self) -> ParameterStatistics:
+        assert isinstance(self.start, TDDFA)
+        return self.start.statistics
+
+    def model(self, seed: int) -> nn.Module:
+        return deepcopy(self.start)
+
+    def samples(self, seed: int, device: torch.device, progress: bool = False) -> Any:
+        return self.whole.samples(seed, device, progress)
+
+    def collate(self, samples: list[FaceSample]) -> FaceSample:
+        return self.whole.collate(samples)
+
+    def prepare(self, samples: FaceSample, generator: torch.Generator) -> tuple[Tensor, ...]:
+        return self.whole.prepare(samples, generator)
+
+    def measure(self, network: nn.Module, part: slice) -> dict[str, Tensor]:
+        return self.whole.measure(network, part)
+
+
+@dataclass(frozen=True)
+class OneLoss(_Stage):
+    """By the objective of that name."""
+
+    name: str
+
+    def loss(self, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        images, target = batch
+        answer: Answer = network(images)
+        with torch.autocast(images.device.type, enabled=False):  # half precision is too coarse for pixels
+            return self.whole.objective(answer, target, self.statistics.to(target.device), self.name)
+
+
+@dataclass(frozen=True)
+class TwoLosses(_Stage):
+    """By meta-joint optimisation; see :class:`facelab.training.TwoLosses`."""
+
+    @property
+    def look_ahead(self) -> int:
+        return self.whole.look_ahead
+
+    @property
+    def by_coin(self) -> bool:
+        return self.whole.by_coin
+
+    @property
+    def branches(self) -> tuple[OneLoss, OneLoss]:
+        first, second = (OneLoss(self.whole, self.start, self.training, name) for name in ("fwpdc", "vdc"))
+        return first, second
+
+    def score(self, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        images, target = batch
+        answer: Answer = network(images)
+        with torch.autocast(images.device.type, enabled=False):
+            return self.whole.cost(answer.parameters, target, self.statistics.to(target.device), "vdc")
+
+    def loss(self, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        return self.score(network, batch)
