@@ -26,16 +26,21 @@ NME: dict[str, tuple[float, float]] = {
     "M+R": (0.02, 0.05),
     "M+R of other faces": (0.06, 0.03),
     "M+rebuilt": (0.08, 0.10),
-    "M+R+S": (0.03, 0.04),
-    "M+R+rnd": (9.0, 9.0),
-    "M+R+S rendered": (0.02, 0.08),
+    "VDC, SGD": (0.10, 0.20),
+    "fWPDC, SGD": (0.05, 0.30),
+    "vanilla-joint, SGD": (0.08, 0.05),
+    "M, SGD": (0.02, 0.06),
+    "stills": (0.02, 0.05),
+    "short videos": (0.03, 0.04),
+    "random turns": (9.0, 9.0),
+    "rendered short videos": (0.02, 0.08),
     "mobilenet": (0.04, 0.06),
     "resnet-22": (0.05, 0.04),
     "mobilenet x0.25": (0.06, 0.08),
     "mobilenet-v3 x0.5": (0.09, 0.02),
     "PRNet": (0.06, 0.01),
 }
-STABILITY = {"M+R": (0.004, 0.002), "M+R+S": (0.002, 0.003), "M+R+rnd": (0.008, 0.002)}
+STABILITY = {"stills": (0.004, 0.002), "short videos": (0.002, 0.003), "random turns": (0.008, 0.002)}
 BENDING = {"mobilenet": (0.02, 0.04), "PRNet": (0.08, 0.06)}
 TRUTH = (0.01, 0.03)  # of MobileNet's test faces
 # The branches that were kept, epoch by epoch: of seven rounds, a third is two.
@@ -47,6 +52,8 @@ EXPECTED = {
     ("tddfa-optimisation", "meta-joint over vanilla-joint"): (0.8, 0.8),
     ("tddfa-optimisation", "coin over vanilla-joint"): (2.0, 1.2),
     ("tddfa-optimisation", "meta-joint over twice the mixture"): (4.0, 0.5),
+    ("tddfa-optimisation", "meta-joint over vanilla-joint, SGD"): (0.25, 1.2),
+    ("tddfa-optimisation", "fWPDC over VDC, SGD"): (0.5, 1.5),
     # fWPDC: of the first two rounds both and one, of the last two one and both.
     ("tddfa-optimisation", "early less late share of fWPDC"): (0.5, -0.5),
     ("tddfa-landmarks", "with branch over without"): (0.5, 1.25),
@@ -200,6 +207,8 @@ def test_the_ledger_is_told_all_that_it_asks_for() -> None:
     # The rest is for the chapter.
     assert {name for _, name in offered.keys() - asked.keys()} == {
         "meta-joint over twice the mixture",
+        "meta-joint over vanilla-joint, SGD",
+        "fWPDC over VDC, SGD",
         "error, warped over rendered",
     }
 

@@ -17,17 +17,20 @@ from facelab.models import PRNet
 from facelab.models.tddfa import Answer
 from facelab.recipes.rendered import TEST_SEED
 from facelab.recipes.study_runs import _stem
-from facelab.recipes.tddfa import PROFILES, TddfaRecipe
+from facelab.recipes.tddfa import PICTURES, PROFILES, TddfaRecipe
 from facelab.recipes.tddfa_rivals import PositionMapRecipe, VolumeRecipe, as_rival
 from facelab.recipes.tddfa_studies import (
     BETAS,
     LOOK_AHEADS,
     MAPS,
+    SGD_RATES,
+    SGD_TUNED,
     STUDIES,
     TRUNKS,
     TUNED,
     TUNING_SEED,
     ahead,
+    by_sgd,
     mixture,
     of_volumes,
     rated,
@@ -42,9 +45,16 @@ from facelab.training import describe
 from facelab.training.describe import flat
 
 RATE, PRECISION = "training.optimizer.learning_rate", "training.precision"
+BATCH, EPOCHS = "training.batch", "training.epochs"
 SMALL = replace(PROFILES["smoke"], faces=16, test_faces=32)
 SURFACES = {"bending", "bending of the truth", "roughness", "roughness of the truth"}
 NUMBERS = {"nme", "nme 0-30", "nme 30-60", "nme 60-90", "nme mean of bins", "nme 3d", "nme dense", "stability"}
+
+# The paper's optimiser, but for its rate.
+OWN: dict[str, object] = {
+    f"training.optimizer.{name}": getattr(PROFILES["gpu"].training.optimizer, name)
+    for name in ("name", "weight_decay", "momentum")
+}
 
 pytestmark = pytest.mark.usefixtures("cached")
 
@@ -69,13 +79,17 @@ def _changes(method: TddfaRecipe) -> dict[str, dict[str, object]]:
     fwpdc: dict[str, object] = {"optimisation": "fwpdc", RATE: TUNED["fWPDC"]}
     vanilla: dict[str, object] = {"optimisation": "vanilla-joint", RATE: TUNED["vanilla-joint"]}
     branch: dict[str, object] = {"regularisation": "branch"}
-    return {
+    length, batch = method.training.epochs, method.training.batch
+    half: dict[str, object] = {EPOCHS: length // 2}
+    # Batches of 64 pictures or more; where they had to grow for it, twice the epochs.
+    large: dict[str, object] = {BATCH: min(64, method.faces), EPOCHS: 2 * length} if batch < 64 else {}
+    found = {
         "PDC": {"optimisation": "pdc", RATE: TUNED["fWPDC"]},
         "VDC": vdc,
         "fWPDC": fwpdc,
         "VDC from fWPDC": {"optimisation": "vdc from fwpdc", RATE: TUNED["fWPDC"]},
         **{mixture(beta): vanilla | {"beta": beta} for beta in BETAS},
-        "vanilla-joint, twice as long": vanilla | {"training.epochs": 2 * method.training.epochs},
+        "vanilla-joint, twice as long": vanilla | {EPOCHS: 2 * length},
         "M": {},
         "M, coin": {"by_coin": True},
         **{ahead(k): {"look_ahead": k} for k in LOOK_AHEADS},
@@ -84,12 +98,23 @@ def _changes(method: TddfaRecipe) -> dict[str, dict[str, object]]:
         "M+R": branch,
         "M+R of other faces": {"regularisation": "branch of other faces"},
         "M+rebuilt": {"regularisation": "rebuilt"},
-        "M+R+S": branch | {"pictures": "short videos"},
-        "M+R+rnd": branch | {"pictures": "random turns"},
-        "M+R+S in the plane": branch | {"pictures": "in-plane short videos"},
-        "M+R+S rendered": branch | {"pictures": "rendered short videos"},
-        **{name: fwpdc | branch | {"trunk": name, RATE: rate} for name, rate in TRUNKS.items()},
+        **{kind: fwpdc | branch | large | {"pictures": kind} for kind in PICTURES},
+        **{name: fwpdc | branch | half | {"trunk": name, RATE: rate} for name, rate in TRUNKS.items()},
     }
+    if not _is_the_papers(method):
+        losses = {"VDC": vdc, "fWPDC": fwpdc, "vanilla-joint": vanilla, "M": {}}
+        found |= {by_sgd(loss): change | OWN | {RATE: SGD_TUNED[loss]} for loss, change in losses.items()}
+    return found
+
+
+def _is_the_papers(method: TddfaRecipe) -> bool:
+    return method.training.optimizer.name == "sgd"
+
+
+def test_pictures_and_optimisers_are_compared_as_the_paper_names_them() -> None:
+    kinds = {"stills", "short videos", "in-plane short videos", "random turns", "rendered short videos"}
+    assert set(PICTURES) == kinds and SGD_TUNED.keys() == {"VDC", "fWPDC", "vanilla-joint", "M"}
+    assert by_sgd("M") == "M, SGD" and len(set(SGD_RATES)) >= 3
 
 
 @pytest.mark.parametrize("profile", recipes.PROFILES)
@@ -99,7 +124,7 @@ def test_a_variant_differs_in_what_its_name_says(profile: str) -> None:
     assert (method.optimisation, method.regularisation, method.pictures) == ("meta-joint", "none", "stills")
     assert not method.by_coin
     there = _told(method)
-    own_rate = method.training.optimizer.name == "sgd"  # the paper's optimiser has the paper's rate
+    own_rate = _is_the_papers(method)  # the paper's optimiser has the paper's rate
     changes = _changes(method)
     if method.training.precision == "fp32":
         changes["resnet-22"][PRECISION] = "bf16"
@@ -113,18 +138,45 @@ def test_a_variant_differs_in_what_its_name_says(profile: str) -> None:
 
 
 @pytest.mark.parametrize("profile", recipes.PROFILES)
-def test_rivals_have_the_faces_and_the_steps_of_the_others(profile: str) -> None:
+def test_kinds_of_pictures_differ_in_nothing_else(profile: str) -> None:
+    """As many pictures in all and a step, from large enough batches of stills."""
     there = variants(profile)
+    stills = there["stills"].recipe
+    assert stills.training.batch >= min(64, stills.faces) and stills.faces == there["M"].recipe.faces
+    for kind in PICTURES:
+        assert _changed(there[kind].recipe, stills) == ({} if kind == "stills" else {"pictures": kind})
+        assert there[kind].measure is whole
+
+
+@pytest.mark.parametrize("profile", ["smoke", "quick", "cpu"])
+def test_optimisers_differ_in_nothing_else(profile: str) -> None:
+    there = variants(profile)
+    for loss, rate in SGD_TUNED.items():
+        assert _changed(there[by_sgd(loss)].recipe, there[loss].recipe) == OWN | {RATE: rate}
+        assert there[by_sgd(loss)].measure is whole
+
+
+@pytest.mark.parametrize("profile", recipes.PROFILES)
+def test_rivals_have_the_faces_and_the_steps_of_the_trunks(profile: str) -> None:
+    there = variants(profile)
+    trunk = there["mobilenet"].recipe
+    shorter, once = _told(trunk), _told(there["M"].recipe)
+    assert (2 * trunk.training.epochs, shorter[BATCH]) == (once[EPOCHS], once[BATCH])
     for name, (width, rate) in MAPS.items():
         recipe = there[name].recipe
         assert isinstance(recipe, PositionMapRecipe) and recipe.width == width and there[name].measure is with_surfaces
-        changed = _changed(recipe, as_rival(there["M"].recipe, PositionMapRecipe, width=width))
+        changed = _changed(recipe, as_rival(trunk, PositionMapRecipe, width=width))
         assert changed.keys() <= (set() if profile == "gpu" else {RATE, PRECISION})
         assert profile == "gpu" or recipe.training.optimizer.learning_rate == rate
     volumes = there["VRN"]
-    changed = _changed(volumes.recipe, as_rival(there["M"].recipe, VolumeRecipe))
+    changed = _changed(volumes.recipe, as_rival(trunk, VolumeRecipe))
     assert changed.keys() <= (set() if profile == "gpu" else {RATE, PRECISION}) and volumes.measure is of_volumes
     assert all(there[name].measure is with_surfaces for name in TRUNKS)
+    for name in (*TRUNKS, *MAPS, "VRN"):
+        told = _told(there[name].recipe)
+        assert [told[key] for key in ("faces", BATCH, EPOCHS)] == [shorter[key] for key in ("faces", BATCH, EPOCHS)]
+        training = there[name].recipe.training
+        assert training.evaluate_every == training.epochs  # at the end alone
 
 
 @pytest.mark.parametrize("profile", recipes.PROFILES)
@@ -140,8 +192,9 @@ def test_single_losses_are_watched() -> None:
 
 
 def test_the_papers_optimiser_has_its_own_rate_everywhere() -> None:
+    """And is no variant where all are trained with it."""
     own = PROFILES["gpu"].training.optimizer
-    assert own.name == "sgd"
+    assert own.name == "sgd" and not [name for name in variants("gpu") if "SGD" in name]
     assert all(variant.recipe.training.optimizer == own for variant in variants("gpu").values())
 
 
@@ -149,14 +202,16 @@ def test_rates_are_chosen_of_those_that_were_tried() -> None:
     there = variants("cpu")
     chosen = {**TUNED, **{name: TRUNKS[name] for name in ("mobilenet-v3 x0.5", "resnet-22")}}
     chosen["PRNet x0.25"] = MAPS["PRNet x0.25"][1]
+    chosen |= {by_sgd(loss): rate for loss, rate in SGD_TUNED.items()}
     tuning = {rated(name, rate): (name, rate) for name in chosen for rate in rates(name)}
     assert tuning.keys() == {name for name in there if ", rate " in name}
     for variant, (name, rate) in tuning.items():
-        shorter = {"training.epochs": there[name].recipe.training.epochs // 2}
+        shorter = {EPOCHS: there[name].recipe.training.epochs // 2}
         changed = shorter | ({RATE: rate} if rate != chosen[name] else {})
         assert _changed(there[variant].recipe, there[name].recipe) == changed
         assert there[variant].seeds == (TUNING_SEED,) and there[variant].measure is validated
     assert all(rate in rates(name) and len(set(rates(name))) >= 3 for name, rate in chosen.items())
+    assert all(rates(by_sgd(loss)) == SGD_RATES for loss in SGD_TUNED)
     others = [variant for name, variant in there.items() if name not in tuning]
     assert all(variant.seeds is None and variant.measure in (whole, with_surfaces, of_volumes) for variant in others)
 
@@ -171,8 +226,9 @@ def test_variants_have_recipes_and_files_of_their_own(profile: str) -> None:
     there = variants(profile)
     assert len({_stem(name, 0) for name in there}) == len(there) and all(each.what for each in there.values())
     described = [str(describe(variant.recipe)) for name, variant in there.items() if ", rate " not in name]
-    # Where the profile's own trunk is among those compared, it is "fWPDC+R" once more.
-    again = PROFILES[profile].trunk in TRUNKS
+    # Where batches are large from the start, "stills" are "fWPDC+R" once more.
+    again = _changed(there["stills"].recipe, there["fWPDC+R"].recipe) == {}
+    assert again == (PROFILES[profile].training.batch >= 64)
     assert len(described) - len(set(described)) == again
 
 

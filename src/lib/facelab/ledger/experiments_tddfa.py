@@ -8,7 +8,7 @@ from facelab.ledger.experiments import Place, quotient, save_experiments
 from facelab.ledger.experiments import ratio as ratio_of
 from facelab.ledger.results import Quantity
 from facelab.recipes.study_runs import Run, Study
-from facelab.recipes.tddfa_studies import BETAS, mixture
+from facelab.recipes.tddfa_studies import BETAS, by_sgd, mixture
 
 _BINS, _STEADY, _BEND = "nme mean of bins", "stability", "bending"
 _ROUNDS = 3  # a run must have so many, or it has no thirds
@@ -41,6 +41,8 @@ def tddfa_experiments(study: Study, seeds: Sequence[int]) -> dict[str, dict[str,
             "meta-joint over twice the mixture": errors(
                 "NME of meta-joint over that of the mixture in as much computing", "M", "vanilla-joint, twice as long"
             ),
+            "meta-joint over vanilla-joint, SGD": errors("The same, both by SGD", by_sgd("M"), by_sgd("vanilla-joint")),
+            "fWPDC over VDC, SGD": errors("The first, both by SGD", by_sgd("fWPDC"), by_sgd("VDC")),
             "early less late share of fWPDC": Quantity(
                 "Share of rounds that keep fWPDC in the first third, less that in the last", "fraction",
                 values=tuple(_early_less_late(run) for run in study.of("M")),
@@ -56,13 +58,13 @@ def tddfa_experiments(study: Study, seeds: Sequence[int]) -> dict[str, dict[str,
             ),
         },
         "tddfa-clips": {
-            "error, clips over stills": errors("NME of short videos over that of as many stills", "M+R+S", "M+R"),
-            "stability, clips over stills": ratio("The same of the stability", _steady("M+R+S"), _steady("M+R")),
+            "error, clips over stills": errors("NME of short videos over that of as many stills", *_CLIPS),
+            "stability, clips over stills": ratio("The same of the stability", *map(_steady, _CLIPS)),
             "stability, clips over random": ratio(
-                "Stability of short videos over that of random turns", _steady("M+R+S"), _steady("M+R+rnd")
+                "Stability of short videos over that of random turns", _steady(_CLIPS[0]), _steady("random turns")
             ),
             "error, warped over rendered": errors(
-                "NME of warped short videos over that of rendered ones", "M+R+S", "M+R+S rendered"
+                "NME of warped short videos over that of rendered ones", _CLIPS[0], "rendered short videos"
             ),
         },
         "tddfa-backbones": {
@@ -87,6 +89,7 @@ def tddfa_experiments(study: Study, seeds: Sequence[int]) -> dict[str, dict[str,
     }  # fmt: skip
 
 
+_CLIPS = ("short videos", "stills")
 _AFTER = ("VDC from fWPDC", "fWPDC")
 _PARAMETERS: Place = ("mobilenet", "plain", _BEND)
 
