@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tools.book.layout import BookError
 from tools.book.site import COMMITTED, build, committed
@@ -24,6 +24,8 @@ FLAGS = [
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
 ]
+PATIENCE = 60_000  # milliseconds
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +55,7 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser) -> Iterator[Page]:
     """A page that may ask for nothing but files."""
     page = browser.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(PATIENCE)
     page.route("**/*", lambda route: route.continue_() if route.request.url.startswith("file:") else route.abort())
     yield page
     page.close()
@@ -61,12 +63,16 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def show_on_phone(page: Page, tmp_path: Path) -> Callable[[str], None]:
-    """Shows the HTML of one figure on the page, as narrow as a phone, and waits until the figure is live."""
+    """Shows the HTML of one figure on the page, as narrow as a phone, and waits until the figure moves.
+
+    The page lies in ``tmp_path``, where Plotly's figures look for plotly.js, in ``vendor``.
+    """
 
     def show(figure: str) -> None:
-        (tmp_path / "page.html").write_text(f"<meta charset='utf-8'><body>{figure}</body>", encoding="utf-8")
+        html = f'<html data-content_root="./"><meta charset="utf-8"><body>{figure}</body></html>'
+        (tmp_path / "page.html").write_text(html, encoding="utf-8")
         page.set_viewport_size({"width": 390, "height": 800})
         page.goto((tmp_path / "page.html").as_uri())
-        page.wait_for_selector("figure[data-state=live]")
+        page.wait_for_selector("figure[data-state=live], figure[data-state=drawn]")
 
     return show

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from facelab import viz
 from facelab.face3d import MorphableModel, builtin_face
 from facelab.geometry import WeakPerspective, rotation_matrix
+from tests.book.waiting import drawn
 
 PIXELS, SIDE = 240, 120
 BLUE = (0.0, 0.0, 1.0)  # no paper and no landmark is as blue
@@ -23,20 +23,12 @@ def model() -> MorphableModel:
     return builtin_face().subset(("face", "lips", "ears"))
 
 
-@pytest.fixture
-def page(browser: Browser, tmp_path: Path, model: MorphableModel) -> Iterator[Page]:
-    """A narrow page with one figure; nothing but its own file may be asked for."""
+@pytest.fixture(autouse=True)
+def shown(show_on_phone: Callable[[str], None], model: MorphableModel) -> None:
     colours = torch.tensor(BLUE).expand(model.mean.shape[1], 3)
     alt = "A blue face with inputs for its parameters."
     figure = viz.parameter_figure(model, colours, alt, identity=(1,), expression=(0,), side=SIDE, pixels=PIXELS)
-    (tmp_path / "page.html").write_text(f"<meta charset='utf-8'><body>{figure.html()}</body>", encoding="utf-8")
-    page = browser.new_page(viewport={"width": 390, "height": 900})
-    page.set_default_timeout(60_000)
-    page.route("**/*", lambda route: route.continue_() if route.request.url.startswith("file:") else route.abort())
-    page.goto((tmp_path / "page.html").as_uri())
-    page.wait_for_selector("figure[data-state=live]")
-    yield page
-    page.close()
+    show_on_phone(figure.html())
 
 
 def move(page: Page, **values: float) -> None:
@@ -44,7 +36,7 @@ def move(page: Page, **values: float) -> None:
     set_value = "(input, value) => { input.value = value; input.dispatchEvent(new Event('input', {bubbles: true})); }"
     for name, value in values.items():
         page.locator(f"input[aria-label^='{name} ']").evaluate(set_value, value)
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    drawn(page)
 
 
 def told(page: Page) -> np.ndarray:
@@ -85,7 +77,7 @@ def test_coefficients_are_told_raw_and_reset_restores(page: Page, model: Morphab
     assert not np.allclose(told(page), before)
     page.get_by_role("button", name="Reset").click()
     page.wait_for_function("() => document.querySelector(\"input[aria-label^='yaw']\").value === '0'")
-    page.wait_for_timeout(200)
+    drawn(page)
     np.testing.assert_array_equal(told(page), before)
 
 

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from playwright.sync_api import Page
 
 from facelab.viz.figure import Blend, InteractiveFigure
+from tests.book.waiting import drawn
 
 ALT = "A square that sliders stretch and lift."
 CORNERS = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], np.float32)
@@ -51,7 +52,7 @@ def positions(page: Page, trace: int) -> np.ndarray:
 
 def move(page: Page, name: str, value: float) -> None:
     page.get_by_label(name).first.fill(str(value))
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    drawn(page)
 
 
 def test_sliders_blend_and_reset_restores(page: Page, tmp_path: Path) -> None:
@@ -64,7 +65,7 @@ def test_sliders_blend_and_reset_restores(page: Page, tmp_path: Path) -> None:
     assert page.locator("output").all_text_contents() == ["1.50", "1.00"]
     page.get_by_role("button", name="Reset", exact=True).click()
     page.wait_for_function("() => document.querySelector('output').value === '0.00'")
-    page.wait_for_timeout(100)
+    drawn(page)
     np.testing.assert_allclose(positions(page, 0), CORNERS + 0.5 * LIFTED, atol=1e-3)
     np.testing.assert_allclose(positions(page, 1), CORNERS, atol=1e-3)
 

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facelab.geometry import Affine
+from facelab.geometry import Affine, sampled
 
 
 def _random(seed: int, count: int = 3) -> Affine:
@@ -65,6 +65,25 @@ def test_a_shrinking_warp_skips_no_pixel() -> None:
     stripes[..., ::2] = 1.0
     small = Affine.crop(torch.tensor([[127.5, 127.5]]), torch.tensor([256.0]), 32).warp(stripes, 32, 32)
     torch.testing.assert_close(small, torch.full_like(small, 0.5), atol=1e-4, rtol=0)
+
+
+def test_samples_lie_between_the_pixels_around_and_fade_to_zero_outside() -> None:
+    image = torch.arange(12.0).reshape(1, 1, 3, 4)  # 4 y + x
+    image = torch.cat([image, 10 * image], 1)
+    places = torch.tensor([[0.0, 0.0], [3.0, 2.0], [1.25, 0.5], [-0.5, 1.0], [3.0, 2.5], [-1.0, 0.0], [9.0, 9.0]])
+    expected = torch.tensor([0.0, 11.0, 3.25, 2.0, 5.5, 0.0, 0.0])
+    found = sampled(image, places[None, None])
+    assert found.shape == (1, 2, 1, 7)
+    torch.testing.assert_close(found[0, :, 0], torch.stack([expected, 10 * expected]), atol=1e-4, rtol=0)
+
+
+@given(seed=st.integers(0, 1000))
+def test_a_warp_samples_where_the_map_back_leads(seed: int) -> None:
+    affine = _random(seed)
+    images = torch.rand(3, 2, 60, 70, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    pixels = torch.stack(torch.meshgrid(torch.arange(9.0), torch.arange(7.0), indexing="xy"), -1).double()
+    places = affine.inverse().apply(pixels.reshape(1, -1, 2)).reshape(3, 7, 9, 2)
+    torch.testing.assert_close(affine.warp(images, 7, 9), sampled(images, places), atol=1e-9, rtol=0)
 
 
 def test_bad_numbers_are_named() -> None:

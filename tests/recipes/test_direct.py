@@ -22,6 +22,7 @@ from facelab.markups import markup
 from facelab.metrics import nme
 from facelab.models import DirectRegression, HeatmapRegression
 from facelab.recipes.direct import PROFILES, UNIT, DirectRecipe
+from tests.recipes.says import Says
 
 CORNERS = list(markup("68").corners)
 PARTNER = list(markup("68").mirror)
@@ -29,21 +30,6 @@ SMOKE = replace(PROFILES["smoke"], faces=24, test_faces=8, augmentation=Augmenta
 Same = Callable[[nn.Module, nn.Module], bool]
 
 pytestmark = pytest.mark.usefixtures("cached")
-
-
-class _Says(nn.Module):
-    """Has an answer ready for every picture: those of a batch, and perhaps others for the same pictures mirrored."""
-
-    def __init__(self, images: Tensor, answer: Tensor, mirrored: Tensor | None = None) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(1))
-        self.images, self.answer, self.mirrored = images, answer, mirrored
-
-    def forward(self, images: Tensor) -> Tensor:
-        if torch.equal(images, self.images):
-            return self.answer
-        assert self.mirrored is not None and torch.equal(images, self.images.flip(3))
-        return self.mirrored
 
 
 def _answers(recipe: DirectRecipe, points: Tensor) -> Tensor:
@@ -103,7 +89,7 @@ def _cost(recipe: DirectRecipe, error: tuple[float, float] = ERROR) -> float:
     """Of the same error at every landmark."""
     images, points = recipe.prepare(_batch(recipe), torch.Generator())
     wrong = points + torch.tensor(error) * recipe.size / UNIT
-    return float(recipe.loss(_Says(images, _answers(recipe, wrong)), (images, points)))
+    return float(recipe.loss(Says(images, _answers(recipe, wrong)), (images, points)))
 
 
 def _anisotropic(recipe: DirectRecipe, corners: float = 1.0, curves: float = 1.0) -> float:
@@ -156,7 +142,7 @@ def test_losses_of_heatmaps() -> None:
     assert target.shape == (8, 68, 8, 8)
 
     def cost(criterion: str, answer: Tensor) -> float:
-        return float(replace(recipe, criterion=criterion).loss(_Says(images, answer), (images, points)))
+        return float(replace(recipe, criterion=criterion).loss(Says(images, answer), (images, points)))
 
     assert cost("l2", target) == 0 and cost("adaptive wing", target) == pytest.approx(0, abs=1e-30)
     assert cost("l2", target + 0.3) == pytest.approx(0.09, rel=1e-4)
@@ -177,7 +163,7 @@ def test_true_answers_give_the_true_landmarks_in_the_pictures_pixels(output: str
     images, points = recipe.prepare(batch, torch.Generator())
     turned = points[:, PARTNER].clone()
     turned[..., 0] = recipe.size - 1 - turned[..., 0]
-    model = _Says(images, _answers(recipe, points), _answers(recipe, turned) if mirror else None)
+    model = Says(images, _answers(recipe, points), _answers(recipe, turned) if mirror else None)
     with torch.inference_mode():
         found = recipe.landmarks(model, batch, mirror)
     target = batch.landmarks[..., :2]
@@ -200,7 +186,7 @@ def test_both_answers_count_the_same() -> None:
     turned[..., 0] = SMOKE.size - 1 - turned[..., 0]
     turned[..., 1] += 2.0
     affine = crop_faces(batch, SMOKE.size, SMOKE.crop).affine
-    model = _Says(images, _answers(SMOKE, points), _answers(SMOKE, turned))
+    model = Says(images, _answers(SMOKE, points), _answers(SMOKE, turned))
     found = affine.apply(SMOKE.landmarks(model, batch, mirror=True).detach())
     torch.testing.assert_close(found - points, torch.tensor([0.0, 1.0]).expand_as(points), atol=1e-3, rtol=0)
 

@@ -17,7 +17,7 @@ from facelab.data import FaceSample
 from facelab.metrics import nme
 from facelab.models import PartCascade
 from facelab.models.two_stage import Parts
-from facelab.recipes.chain import train_in_turn
+from facelab.recipes.chain import Stage, train_in_turn
 from facelab.recipes.part_cascade import CascadeRecipe, _stage, read_maps, truth
 from facelab.recipes.rendered import over
 from facelab.training import Fitted, load_weights
@@ -159,6 +159,20 @@ def test_a_chain_counts_on_from_its_start(recipe: CascadeRecipe) -> None:
     last = replace(recipe, detection=None, regression=None, faces=8, test_faces=1)
     links = {"joint": lambda before: _stage(last, "joint", last.model(1), before)}
     assert [entry["training"] for entry in train_in_turn(last, links, start).history] == [4, 5]
+
+
+def test_a_stage_has_the_faces_of_the_whole_and_leaves_its_start_as_it_is(
+    recipe: CascadeRecipe, same_weights: Same
+) -> None:
+    start = recipe.model(1)
+    stage = Stage(recipe, start)
+    learner = stage.model(5)
+    assert learner is not start and same_weights(learner, start)
+    nn.init.zeros_(next(learner.parameters()))
+    assert not same_weights(learner, start) and same_weights(stage.model(5), recipe.model(1))
+    ours, theirs = (each.samples(3, torch.device("cpu")) for each in (stage, recipe))
+    assert len(ours) == len(theirs)
+    assert torch.equal(stage.collate([ours[0], ours[1]]).image, recipe.collate([theirs[0], theirs[1]]).image)
 
 
 # ---------------------------------------------------------------------------------------------------- maps and loss

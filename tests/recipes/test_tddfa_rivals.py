@@ -14,6 +14,7 @@ from facelab.face3d.maps import PositionMaps
 from facelab.face3d.parameters import project
 from facelab.models.prnet import positions_of
 from facelab.recipes.tddfa_rivals import POSITION_MAPS, VOLUMES, PositionMapRecipe, surface_model
+from tests.recipes.says import Says
 
 SMOKE = {
     name: replace(
@@ -26,19 +27,6 @@ MAPS, CELLS = (replace(recipe, augmentation=Augmentation()) for recipe in SMOKE.
 Same = Callable[[nn.Module, nn.Module], bool]
 
 pytestmark = pytest.mark.usefixtures("cached")
-
-
-class _Says(nn.Module):
-    """Has an answer for a batch of crops."""
-
-    def __init__(self, images: Tensor, answer: Tensor) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(1))
-        self.images, self.answer = images, answer
-
-    def forward(self, images: Tensor) -> Tensor:
-        assert torch.equal(images, self.images)
-        return self.answer
 
 
 def _faces(recipe: Any) -> FaceSample:
@@ -77,7 +65,7 @@ def test_what_is_rebuilt_fills_the_map() -> None:
 def _away(recipe: PositionMapRecipe) -> Tensor:
     """How far vertices ``(B, V)`` of true maps lie from those of the parameters, in pixels of the pictures."""
     batch = _faces(recipe)
-    model = _Says(*recipe.prepare(batch, torch.Generator()))
+    model = Says(*recipe.prepare(batch, torch.Generator()))
     with torch.inference_mode():
         found = recipe.vertices(model, batch)
     return (found - project(surface_model(), batch.parameters)).norm(dim=2)
@@ -92,7 +80,7 @@ def test_true_maps_give_the_true_mesh_back_the_better_the_finer_they_are() -> No
 def test_true_maps_give_the_landmarks() -> None:
     recipe = replace(MAPS, size=128)
     batch = _faces(recipe)
-    model = _Says(*recipe.prepare(batch, torch.Generator()))
+    model = Says(*recipe.prepare(batch, torch.Generator()))
     points, errors = recipe.evaluate(model, recipe.test_set())
     assert points.shape == (8, 68, 3) and errors.shape == (8,)
     assert 0 < float(errors.max()) < 0.03  # of the map, and of the modes that the parameters leave out
@@ -126,7 +114,7 @@ def test_landmarks_count_most_and_texels_of_no_face_nothing() -> None:
     recipe = replace(MAPS, size=128)
     images, target = recipe.prepare(_faces(recipe), torch.Generator())
     wrong = (target + torch.tensor([0.1, 0.0, 0.0])[:, None, None]).requires_grad_()
-    loss = recipe.loss(_Says(images, wrong), (images, target))
+    loss = recipe.loss(Says(images, wrong), (images, target))
     assert float(loss.detach()) == pytest.approx(0.01, rel=1e-4)  # a weighted mean
     loss.backward()
     assert wrong.grad is not None
@@ -156,21 +144,21 @@ def test_the_overlap_of_true_volumes_is_whole() -> None:
             (~inside, torch.zeros(8)),
             (torch.ones_like(inside), inside.float().mean((1, 2, 3))),
         ):
-            model = _Says(images, 2 * answer.float() - 1)
+            model = Says(images, 2 * answer.float() - 1)
             torch.testing.assert_close(CELLS.measure(model, slice(None))["overlap"], expected)
             torch.testing.assert_close(_part(model), expected[1::2])
 
 
-def _part(model: _Says) -> Tensor:
+def _part(model: Says) -> Tensor:
     """The overlap of every other face."""
-    return CELLS.measure(_Says(model.images[1::2], model.answer[1::2]), slice(1, None, 2))["overlap"]
+    return CELLS.measure(Says(model.images[1::2], model.answer[1::2]), slice(1, None, 2))["overlap"]
 
 
 def test_the_surface_of_a_true_volume_passes_through_the_mesh_as_far_as_it_reaches() -> None:
     batch = _faces(CELLS)
     images, inside = CELLS.prepare(batch, torch.Generator())
     with torch.inference_mode():
-        surfaces = CELLS.surfaces(_Says(images, 20 * inside.float() - 10), batch)
+        surfaces = CELLS.surfaces(Says(images, 20 * inside.float() - 10), batch)
     meshes = project(surface_model(), crop_faces(batch, CELLS.size, "3ddfa").parameters)
     middle = torch.tensor([(CELLS.size - 1) / 2, (CELLS.size - 1) / 2, 0.1 * CELLS.size])
     assert len(surfaces) == 8
@@ -184,9 +172,9 @@ def test_the_surface_of_a_true_volume_passes_through_the_mesh_as_far_as_it_reach
 
 def test_cells_cost_their_cross_entropy() -> None:
     images, inside = CELLS.prepare(_faces(CELLS), torch.Generator())
-    undecided = CELLS.loss(_Says(images, torch.zeros(8, 32, 32, 32)), (images, inside))
+    undecided = CELLS.loss(Says(images, torch.zeros(8, 32, 32, 32)), (images, inside))
     assert float(undecided) == pytest.approx(float(torch.tensor(2.0).log()), rel=1e-5)
-    sure = CELLS.loss(_Says(images, torch.full((8, 32, 32, 32), -3.0)), (images, inside))
+    sure = CELLS.loss(Says(images, torch.full((8, 32, 32, 32), -3.0)), (images, inside))
     share = float(inside.float().mean())
     missed, right = (float(nn.functional.softplus(torch.tensor(x))) for x in (3.0, -3.0))
     assert float(sure) == pytest.approx(share * missed + (1 - share) * right, rel=1e-4)

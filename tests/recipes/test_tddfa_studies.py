@@ -21,6 +21,7 @@ from facelab.recipes.tddfa import PICTURES, PROFILES, TddfaRecipe
 from facelab.recipes.tddfa_rivals import PositionMapRecipe, VolumeRecipe, as_rival
 from facelab.recipes.tddfa_studies import (
     BETAS,
+    FASTER,
     LOOK_AHEADS,
     MAPS,
     SGD_RATES,
@@ -86,6 +87,7 @@ def _changes(method: TddfaRecipe) -> dict[str, dict[str, object]]:
     found = {
         "PDC": {"optimisation": "pdc", RATE: TUNED["fWPDC"]},
         "VDC": vdc,
+        FASTER: vdc | {RATE: 2 * TUNED["VDC"]},
         "fWPDC": fwpdc,
         "VDC from fWPDC": {"optimisation": "vdc from fwpdc", RATE: TUNED["fWPDC"]},
         **{mixture(beta): vanilla | {"beta": beta} for beta in BETAS},

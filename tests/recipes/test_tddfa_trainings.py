@@ -21,6 +21,7 @@ from facelab.models.tddfa import Answer
 from facelab.recipes import tddfa
 from facelab.recipes.tddfa import OPTIMISATIONS, PROFILES, TddfaRecipe
 from facelab.training import Optimizer, WarmupCosine, load_weights
+from tests.recipes.says import Says
 
 SMOKE = replace(
     PROFILES["smoke"], faces=16, test_faces=8, frames=2,
@@ -29,21 +30,6 @@ SMOKE = replace(
 Same = Callable[[nn.Module, nn.Module], bool]
 
 pytestmark = pytest.mark.usefixtures("cached")
-
-
-class _Says(nn.Module):
-    """Has parameters ready for a batch of crops, and perhaps others for the same crops mirrored."""
-
-    def __init__(self, images: Tensor, answer: Tensor, mirrored: Tensor | None = None) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(1))
-        self.images, self.answer, self.mirrored = images, answer, mirrored
-
-    def forward(self, images: Tensor) -> Answer:
-        if torch.equal(images, self.images):
-            return Answer(self.answer, None)
-        assert self.mirrored is not None and torch.equal(images, self.images.flip(3))
-        return Answer(self.mirrored, None)
 
 
 def _faces(recipe: TddfaRecipe) -> FaceSample:
@@ -60,7 +46,7 @@ def _cropped(batch: FaceSample) -> Crop:
 def test_true_parameters_give_the_true_face_in_the_pictures_pixels() -> None:
     batch = _faces(SMOKE)
     crop = _cropped(batch)
-    model = _Says(crop.image, crop.parameters)
+    model = Says(crop.image, Answer(crop.parameters, None))
     with torch.inference_mode():
         points, found = SMOKE.landmarks(model, batch), SMOKE.parameters(model, batch)
     torch.testing.assert_close(found, batch.parameters, atol=1e-3, rtol=1e-3)
@@ -78,7 +64,7 @@ def test_the_boxes_say_where_the_face_is_and_the_labels_say_nothing() -> None:
     crop = _cropped(batch)
     blind = replace(batch, landmarks=batch.landmarks * torch.nan, parameters=batch.parameters * torch.nan)
     with torch.inference_mode():
-        points = SMOKE.landmarks(_Says(crop.image, crop.parameters), blind)
+        points = SMOKE.landmarks(Says(crop.image, Answer(crop.parameters, None)), blind)
     torch.testing.assert_close(points, landmarks_of_parameters(builtin_face(), batch.parameters), atol=2e-3, rtol=0)
 
 
@@ -103,7 +89,7 @@ def test_both_crops_count_the_same() -> None:
     crop, size = _cropped(batch), SMOKE.size
     seen, mirrored = _symmetric(size, 0.3, 12.0), _symmetric(size, -0.3, size - 1 - 12.0)
     mirrored[:, 7] += 2.0
-    model = _Says(crop.image, seen, mirrored)
+    model = Says(crop.image, Answer(seen, None), Answer(mirrored, None))
     with torch.inference_mode():
         once, both = (crop.affine.apply(SMOKE.landmarks(model, batch, mirror)[..., :2]) for mirror in (False, True))
     expected = landmarks_of_parameters(builtin_face(), seen)[..., :2]

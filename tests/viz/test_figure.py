@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 import pytest
 from PIL import Image
 
-from facelab.viz.figure import Blend, InteractiveFigure
+from facelab.viz.figure import Blend, InteractiveFigure, KernelFree, asset, embedded, framed
 
 ALT = "A square that two sliders stretch."
 PICTURE = np.zeros((8, 6, 3), np.uint8)
@@ -147,3 +147,44 @@ def test_a_matplotlib_poster_is_drawn_and_closed() -> None:
 def test_a_float_poster_is_scaled_and_clipped() -> None:
     png = InteractiveFigure(square(), ALT, np.array([[[0.0, 0.5, 2.0]]])).png
     assert np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).tolist() == [[[0, 128, 255]]]
+
+
+# ------------------------------------------------------------------------------------------- figures with own scripts
+
+
+class Drawn(KernelFree):
+    """A figure with a still twin of three bytes."""
+
+    png, alt = b"png", 'A <drawing> by a "script".'
+
+
+def test_data_come_back_from_the_page_and_close_no_element() -> None:
+    data = {"name": "</script><b>", "numbers": [1, 2.5]}
+    assert "<" not in embedded(data) and json.loads(embedded(data)) == data
+
+
+@pytest.mark.parametrize("caption", [None, "Seen & told."])
+def test_a_frame_has_styles_twin_body_caption_data_and_code(caption: str | None) -> None:
+    html = framed(Drawn(), "laboratory", "ellipses", embedded({"a": "<"}), "<svg></svg>", caption)
+    name = re.search(r'id="(figure-[0-9a-f]{12})"', html)
+    assert name
+    assert html == (
+        f"<style>{asset('ellipses.css')}</style>\n"
+        f'<figure class="facelab-laboratory" id="{name[1]}" '
+        'aria-label="A &lt;drawing&gt; by a &quot;script&quot;.">\n'
+        '<img class="facelab-poster" alt="A &lt;drawing&gt; by a &quot;script&quot;." '
+        f'src="data:image/png;base64,{base64.b64encode(b"png").decode()}">\n'
+        "<svg></svg>\n"
+        f"{'<figcaption>Seen &amp; told.</figcaption>' if caption else ''}\n"
+        '<script type="application/json">{"a":"\\u003c"}</script>\n'
+        f"</figure>\n<script>{asset('ellipses.js')}</script>"
+    )
+
+
+def test_a_frame_is_named_by_its_data_and_its_text() -> None:
+    def name(data: int, alt: str = Drawn.alt) -> str:
+        figure = Drawn()
+        figure.alt = alt
+        return framed(figure, "clip", "clip_tracks", embedded(data), "", None).split('id="')[1].split('"')[0]
+
+    assert name(1) == name(1) and len({name(1), name(2), name(1, "Another text.")}) == 3

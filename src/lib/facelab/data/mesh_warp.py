@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from facelab.geometry import Affine, interpolate, rasterize
+from facelab.geometry import Affine, interpolate, rasterize, sampled
 
 _COARSEST = 4  # cells a side at which the spreading of displacements ends
 _HIDDEN = 0.02  # of the picture's side: a surface that lies deeper than this behind what is seen counts as hidden
@@ -40,7 +40,7 @@ def mesh_warp(
     known &= ~_hidden(source, front, _HIDDEN * max(height, width))
     offset = (source[..., :2] - plane).permute(0, 3, 1, 2)
     spread = _spread(offset, known[:, None].to(offset)).permute(0, 2, 3, 1)
-    return _sampled(images[rows], plane + spread)
+    return sampled(images[rows], plane + spread)
 
 
 def _shown(seen: Tensor, triangles: Tensor, still: Tensor, moved: Tensor) -> Tensor:
@@ -102,9 +102,3 @@ def _spread(values: Tensor, known: Tensor) -> Tensor:
     coarse = _spread(mean, (4 * share).clamp(max=1))
     fine = F.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
     return fine + known * (values - fine)
-
-
-def _sampled(images: Tensor, places: Tensor) -> Tensor:
-    """Bilinear samples of ``(N, C, H, W)`` at pixels ``(N, h, w, 2)``, zero outside."""
-    extent = places.new_tensor([images.shape[3], images.shape[2]])
-    return F.grid_sample(images, (2 * places + 1) / extent - 1, mode="bilinear", align_corners=False)

@@ -1,6 +1,6 @@
 """Rotations, the weak-perspective camera, similarity, the affine of crops and augmentation, the rasteriser."""
 
-from facelab.geometry.affine import Affine
+from facelab.geometry.affine import Affine, sampled
 from facelab.geometry.camera import WeakPerspective
 from facelab.geometry.rasterizer import Raster, interpolate, rasterize
 from facelab.geometry.rotation import rotation_angles, rotation_matrix
@@ -15,5 +15,6 @@ __all__ = [
     "rasterize",
     "rotation_angles",
     "rotation_matrix",
+    "sampled",
     "similarity",
 ]

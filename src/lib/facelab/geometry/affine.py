@@ -89,6 +89,14 @@ class Affine:
         if shrink > 1:
             images = F.avg_pool2d(images, shrink, ceil_mode=True)
             points = (points + 0.5) / shrink - 0.5
-        extent = points.new_tensor([images.shape[3], images.shape[2]])
-        grid = ((2 * points + 1) / extent - 1).reshape(-1, height, width, 2)
-        return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+        return sampled(images, points.reshape(-1, height, width, 2))
+
+
+def sampled(images: Tensor, places: Tensor) -> Tensor:
+    """What ``(B, C, H, W)`` images show at places ``(B, h, w, 2)`` in their pixels, ``(B, C, h, w)``.
+
+    Bilinear, zero outside.
+    """
+    extent = places.new_tensor([images.shape[3], images.shape[2]])
+    grid = (2 * places + 1) / extent - 1
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from facelab.data import FaceSample
 from facelab.training import Fitted, describe, fit
 from facelab.training.describe import NO_EFFECT
 from facelab.training.keeper import Keeper
@@ -51,3 +54,24 @@ def train_in_turn(
         model = outcome(model)
     keeper.finish(model, history)
     return Fitted(model, history)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What trainings in turn have in common: the faces of the whole, and a network that is there already.
+
+    Attributes:
+        whole: the recipe of which the training is a part. start: the network as it is before the first step.
+    """
+
+    whole: Any
+    start: nn.Module
+
+    def model(self, seed: int) -> nn.Module:
+        return deepcopy(self.start)
+
+    def samples(self, seed: int, device: torch.device, progress: bool = False) -> Any:
+        return self.whole.samples(seed, device, progress)
+
+    def collate(self, samples: list[FaceSample]) -> FaceSample:
+        return self.whole.collate(samples)

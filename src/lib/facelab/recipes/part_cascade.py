@@ -5,7 +5,6 @@ Detection alone, regression on what it finds, then both together.
 
 import math
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,7 +29,7 @@ from facelab.data.discs import decode_discs, encode_discs
 from facelab.markups import convert, markup
 from facelab.metrics import nme
 from facelab.models import PartCascade, PartDetection, PartRegression
-from facelab.recipes.chain import train_in_turn
+from facelab.recipes.chain import Stage, train_in_turn
 from facelab.recipes.fan_depth import centred
 from facelab.recipes.rendered import RenderedFaces, over
 from facelab.training import Fitted, Training
@@ -197,29 +196,20 @@ def _stage(whole: CascadeRecipe, name: str, untrained: PartCascade, before: nn.M
         regression = None
     elif name == "regression" and whole.detection is None:
         detection = None
-    return _Stage(whole, name, PartCascade(detection, regression, frozen=name == "regression"))
+    return _Stage(whole, PartCascade(detection, regression, frozen=name == "regression"), name)
 
 
 @dataclass(frozen=True)
-class _Stage:
+class _Stage(Stage):
     """One training; the faces are the same in all of them."""
 
     whole: CascadeRecipe
-    name: str
     start: PartCascade
+    name: str
 
     @property
     def training(self) -> Training:
         return self.whole.trainings[self.name]
-
-    def model(self, seed: int) -> PartCascade:
-        return deepcopy(self.start)
-
-    def samples(self, seed: int, device: torch.device, progress: bool = False) -> Any:
-        return self.whole.samples(seed, device, progress)
-
-    def collate(self, samples: list[FaceSample]) -> FaceSample:
-        return self.whole.collate(samples)
 
     def prepare(self, samples: FaceSample, generator: torch.Generator) -> tuple[Tensor, ...]:
         crop = self.whole.cut(samples, self.whole.augmentation, generator)

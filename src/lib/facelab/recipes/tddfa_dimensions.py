@@ -10,9 +10,7 @@ faces only. So the figure tells what any such list tells, that the first modes o
 size depends on the deviations that were typed in. It cannot tell how fast the modes of real people fade.
 """
 
-import statistics
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -23,6 +21,7 @@ from facelab.data.synthetic import SceneRanges, sample_scene
 from facelab.face3d import MorphableModel, builtin_face
 from facelab.face3d.parameters import EXPRESSION_PARAMETERS, IDENTITY_PARAMETERS
 from facelab.metrics import normalizer_lengths
+from facelab.recipes.timing import median_milliseconds, one_thread
 
 IDENTITY_MODES, EXPRESSION_MODES = 199, 29  # of the paper
 KEPT, FEW = (IDENTITY_PARAMETERS, EXPRESSION_PARAMETERS), (5, 2)
@@ -77,7 +76,7 @@ def dimension_errors(
         raise ValueError(f"order: expected one of {', '.join(ORDERS)}, got {order!r}")
     if faces < 1 or not seeds:
         raise ValueError(f"faces, seeds: expected at least one of each, got {faces} and {list(seeds)}")
-    model = _first_modes(model or _face())
+    model = _first_modes(model or studied_face())
     ranks = [_ranks(model, name, order) for name in ("identity", "expression")]
     means = [_means(model, faces, seed, *ranks) for seed in seeds]
     nme, dense = (torch.stack(each).mean(0) for each in zip(*means, strict=True))
@@ -98,28 +97,15 @@ def dimension_times(rounds: int = 5, batch: int = 1, model: MorphableModel | Non
     identity, expression = model.sample(batch, torch.Generator().manual_seed(0))
     short = [part[:, :count].contiguous() for part, count in zip((identity, expression), KEPT, strict=True)]
     whole, kept = [], []
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         for _ in range(rounds):
-            whole.append(_median_milliseconds(lambda: model.axes(identity, expression)))
-            kept.append(_median_milliseconds(lambda: model.axes(*short)))
-    finally:
-        torch.set_num_threads(threads)
+            whole.append(median_milliseconds(lambda: model.axes(identity, expression), _CALLS))
+            kept.append(median_milliseconds(lambda: model.axes(*short), _CALLS))
     return DimensionTimes(tuple(whole), tuple(kept))
 
 
-def _median_milliseconds(call: Callable[[], object]) -> float:
-    call()  # the first is slower: it finds its operands out of the cache
-    spans = []
-    for _ in range(_CALLS):
-        started = time.thread_time()
-        call()
-        spans.append(1000 * (time.thread_time() - started))
-    return statistics.median(spans)
-
-
-def _face() -> MorphableModel:
+def studied_face() -> MorphableModel:
+    """The part of the built-in face that modes and weights of parameters are studied on."""
     return builtin_face().subset(("face", "lips", "ears"))
 
 

@@ -1,7 +1,5 @@
 """What needs no training: whether fWPDC finds the weights of WPDC, and how fast; how many faces a second there are."""
 
-import statistics
-import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -13,6 +11,8 @@ from facelab.face3d.maps import PositionMaps
 from facelab.face3d.parameters import CAMERA_PARAMETERS, compose, pack, project
 from facelab.losses import ShapeGram, fwpdc_weights, wpdc_weights
 from facelab.models import TDDFA, PRNet, for_inference, positions_of
+from facelab.recipes.tddfa_dimensions import studied_face
+from facelab.recipes.timing import median_milliseconds, milliseconds, one_thread
 
 _SIDE = 120  # pixels of a crop
 _ERROR = 0.3  # of a prediction, in standard deviations of each parameter
@@ -45,7 +45,7 @@ def weights_experiment(
     Args:
         faces: for each seed. model: if not the face, lips and ears of the built-in one.
     """
-    model = model or _face()
+    model = model or studied_face()
     gram = ShapeGram.of(model, torch.float64)
     true_shape, predicted_shape = [], []
     for seed in seeds:
@@ -66,21 +66,14 @@ def weights_times(batch: int = 128, rounds: int = 5, model: MorphableModel | Non
     Args:
         batch: faces. rounds: times each is measured. model: as of :func:`weights_experiment`.
     """
-    model = model or _face()
+    model = model or studied_face()
     gram = ShapeGram.of(model)
     predicted, target = (parameters.float() for parameters in _pairs(model, batch, seed=0))
     slow, fast = [], []
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        fwpdc_weights(predicted, target, gram)  # the first call is slower
+    with one_thread():
         for _ in range(rounds):
-            slow.append(_milliseconds(lambda: wpdc_weights(predicted, target, model)))
-            fast.append(
-                statistics.median(_milliseconds(lambda: fwpdc_weights(predicted, target, gram)) for _ in range(_CALLS))
-            )
-    finally:
-        torch.set_num_threads(threads)
+            fast.append(median_milliseconds(lambda: fwpdc_weights(predicted, target, gram), _CALLS))
+            slow.append(milliseconds(lambda: wpdc_weights(predicted, target, model)))
     return WeightTimes(tuple(slow), tuple(fast))
 
 
@@ -109,26 +102,11 @@ def frame_rates(rounds: int = 5, calls: int = 10) -> FrameRates:
         lambda: maps.decode(positions_of(by_map(large), 256)),
     )
     found: tuple[list[float], ...] = ([], [])
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         for _ in range(rounds):
             for way, rates in zip(ways, found, strict=True):
-                way()  # the first call is slower
-                rates.append(1000 / statistics.median(_milliseconds(way) for _ in range(calls)))
-    finally:
-        torch.set_num_threads(threads)
+                rates.append(1000 / median_milliseconds(way, calls))
     return FrameRates(*(tuple(rates) for rates in found))
-
-
-def _milliseconds(call: Callable[[], object]) -> float:
-    started = time.thread_time()
-    call()
-    return 1000 * (time.thread_time() - started)
-
-
-def _face() -> MorphableModel:
-    return builtin_face().subset(("face", "lips", "ears"))
 
 
 def _pairs(model: MorphableModel, count: int, seed: int) -> tuple[Tensor, Tensor]:

@@ -1,8 +1,6 @@
 """The trainings that make up a run of 3DDFA_V2: by one loss, or by two with meta-joint optimisation."""
 
-from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,30 +9,20 @@ from facelab.data import FaceSample
 from facelab.face3d import ParameterStatistics
 from facelab.models import TDDFA
 from facelab.models.tddfa import Answer
+from facelab.recipes.chain import Stage
 from facelab.training import Training
 
 
 @dataclass(frozen=True)
-class _Stage:
-    """A training of a recipe's network, which starts as ``start`` is."""
+class _Stage(Stage):
+    """A training of a recipe's network."""
 
-    whole: Any
-    start: nn.Module
     training: Training
 
     @property
     def statistics(self) -> ParameterStatistics:
         assert isinstance(self.start, TDDFA)
         return self.start.statistics
-
-    def model(self, seed: int) -> nn.Module:
-        return deepcopy(self.start)
-
-    def samples(self, seed: int, device: torch.device, progress: bool = False) -> Any:
-        return self.whole.samples(seed, device, progress)
-
-    def collate(self, samples: list[FaceSample]) -> FaceSample:
-        return self.whole.collate(samples)
 
     def prepare(self, samples: FaceSample, generator: torch.Generator) -> tuple[Tensor, ...]:
         return self.whole.prepare(samples, generator)

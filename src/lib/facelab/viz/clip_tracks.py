@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -18,7 +17,7 @@ from torch import Tensor
 
 from facelab.markups import markup as markup_named
 from facelab.viz.faces import draw_landmarks, jpeg_address, show_image
-from facelab.viz.figure import SHORTEST_ALT, KernelFree, asset, content_id, still_png
+from facelab.viz.figure import SHORTEST_ALT, KernelFree, embedded, framed, still_png
 from facelab.viz.meshes import landmark_names
 from facelab.viz.style import BASELINE, PREDICTION, TRUTH, style
 
@@ -44,16 +43,11 @@ class ClipFigure(KernelFree):
 
     def html(self) -> str:
         """The pictures, the plot, the inputs, the data and the code as one piece of HTML."""
-        data = json.dumps(self.data, separators=(",", ":")).replace("<", "\\u003c")
-        alt, poster = escape(self.alt), base64.b64encode(self.png).decode()
         names, last = self.data["names"], len(self.data["frames"]) - 1
         followed = "".join(
             f'<option value="{index}">{escape(names[index])}</option>' for index in self.data["followed"]
         )
-        return (
-            f"<style>{asset('clip_tracks.css')}</style>\n"
-            f'<figure class="facelab-clip" id="{content_id(data, self.alt)}" aria-label="{alt}">\n'
-            f'<img class="facelab-poster" alt="{alt}" src="data:image/png;base64,{poster}">\n'
+        body = (
             '<div class="clip-networks"></div>\n'
             '<form><button type="button" aria-label="play or stop">▶</button>'
             f'<input type="range" name="frame" aria-label="frame" min="0" max="{last}" step="1" value="0">'
@@ -63,11 +57,9 @@ class ClipFigure(KernelFree):
             '<option value="place">place</option></select></label>'
             '<label>of <select name="axis"><option value="0">x</option><option value="1">y</option></select></label>'
             "</form>\n"
-            '<svg class="clip-plot" aria-hidden="true"></svg>\n'
-            f"<figcaption>{escape(self.caption)}</figcaption>\n"
-            f'<script type="application/json">{data}</script>\n'
-            f"</figure>\n<script>{asset('clip_tracks.js')}</script>"
+            '<svg class="clip-plot" aria-hidden="true"></svg>'
         )
+        return framed(self, "clip", "clip_tracks", embedded(self.data), body, self.caption)
 
 
 def clip_figure(

@@ -1,7 +1,5 @@
 """The ellipses of the anisotropic loss on faces: drawn by matplotlib, and alive in a page without a kernel."""
 
-import base64
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -19,7 +17,7 @@ from facelab.losses import anisotropic_weights, tangents
 from facelab.markups import markup as markup_named
 from facelab.viz.contour_frames import has_contour
 from facelab.viz.faces import jpeg_address, show_image
-from facelab.viz.figure import SHORTEST_ALT, KernelFree, asset, content_id, still_png
+from facelab.viz.figure import SHORTEST_ALT, KernelFree, embedded, framed, still_png
 from facelab.viz.meshes import landmark_names
 from facelab.viz.style import ON_SKIN, PREDICTION, style
 
@@ -112,20 +110,13 @@ class EllipseFigure(KernelFree):
 
     def html(self) -> str:
         """The drawing, the inputs, the data and the code as one piece of HTML."""
-        data = json.dumps(self.data, separators=(",", ":")).replace("<", "\\u003c")
         inputs = "".join(_input(*row) for row in self.rows)
-        alt, poster = escape(self.alt), base64.b64encode(self.png).decode()
-        return (
-            f"<style>{asset('ellipses.css')}</style>\n"
-            f'<figure class="facelab-ellipses" id="{content_id(data, self.alt)}" aria-label="{alt}">\n'
-            f'<img class="facelab-poster" alt="{alt}" src="data:image/png;base64,{poster}">\n'
+        body = (
             '<svg class="ellipses-drawing" aria-hidden="true"></svg>\n'
             f'<form class="ellipses-inputs">{inputs}<button type="reset">Reset</button></form>\n'
-            '<output class="ellipses-weights" aria-live="polite"></output>\n'
-            f"<figcaption>{escape(self.caption)}</figcaption>\n"
-            f'<script type="application/json">{data}</script>\n'
-            f"</figure>\n<script>{asset('ellipses.js')}</script>"
+            '<output class="ellipses-weights" aria-live="polite"></output>'
         )
+        return framed(self, "ellipses", "ellipses", embedded(self.data), body, self.caption)
 
 
 def ellipse_figure(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -20,7 +19,7 @@ from facelab.face3d import MorphableModel
 from facelab.face3d.parameters import CAMERA_PARAMETERS, EXPRESSION_PARAMETERS, IDENTITY_PARAMETERS
 from facelab.markups import markup
 from facelab.viz.faces import render_mesh, show_image
-from facelab.viz.figure import SHORTEST_ALT, KernelFree, asset, content_id, still_png
+from facelab.viz.figure import SHORTEST_ALT, KernelFree, content_id, embedded, framed, still_png
 from facelab.viz.style import ACCENT, style
 
 _SPREAD = 3.0  # standard deviations that an identity input goes to either side
@@ -49,23 +48,17 @@ class FaceControls(KernelFree):
 
     def html(self) -> str:
         """The drawing, the inputs, the data and the code as one piece of HTML."""
-        data = json.dumps(self.data, separators=(",", ":")).replace("<", "\\u003c")
-        alt, poster = escape(self.alt), base64.b64encode(self.png).decode()
-        name = content_id(data, self.alt)
-        inputs = "".join(_group(f"{name}-group", group, rows) for group, rows in self.groups.items())
+        data = embedded(self.data)
+        name = f"{content_id(data, self.alt)}-group"
+        inputs = "".join(_group(name, group, rows) for group, rows in self.groups.items())
         side = self.data["pixels"]
-        return (
-            f"<style>{asset('face_controls.css')}</style>\n"
-            f'<figure class="facelab-face-controls" id="{name}" aria-label="{alt}">\n'
-            f'<img class="facelab-poster" alt="{alt}" src="data:image/png;base64,{poster}">\n'
+        body = (
             '<div class="face-controls-both">'
             f'<div><canvas width="{side}" height="{side}" aria-hidden="true"></canvas>'
             '<output class="face-controls-numbers" aria-live="off"></output></div>\n'
-            f'<form>{inputs}<button type="reset">Reset</button></form></div>\n'
-            f"<figcaption>{escape(self.caption)}</figcaption>\n"
-            f'<script type="application/json">{data}</script>\n'
-            f"</figure>\n<script>{asset('face_controls.js')}</script>"
+            f'<form>{inputs}<button type="reset">Reset</button></form></div>'
         )
+        return framed(self, "face-controls", "face_controls", data, body, self.caption)
 
 
 def parameter_figure(

@@ -152,8 +152,7 @@ class InteractiveFigure(KernelFree):
             "config": {"displaylogo": False, "responsive": True},
             "blends": [_packed(blend, names.index(blend.name)) for blend in self.controls],
         }
-        # With "<" escaped, nothing in the data can close the script element around it.
-        return json.dumps(spec, separators=(",", ":")).replace("<", "\\u003c")
+        return embedded(spec)
 
     def _form(self) -> str:
         if not self.controls:
@@ -177,6 +176,31 @@ class InteractiveFigure(KernelFree):
                 )
             if ranges.setdefault(blend.name, blend.range) != blend.range:
                 raise ValueError(f"blend '{blend.name}': blends of one name must have one range and one value")
+
+
+def embedded(data: Any) -> str:
+    """Data as JSON for a script element of a page: with "<" escaped, nothing in it can close the element."""
+    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def framed(figure: KernelFree, kind: str, files_named: str, data: str, body: str, caption: str | None) -> str:
+    """The HTML of a figure that a script of its own draws: styles, still twin, body, caption, data, code.
+
+    Args:
+        figure: whose still twin and text these are. kind: of the element, ``facelab-<kind>`` is its class.
+        files_named: the name of the style sheet and the script that lie beside this module, without ``.css``, ``.js``.
+        data: :func:`embedded`, what the script draws from. body: HTML of inputs and drawings. caption: a line under it.
+    """
+    alt, poster = escape(figure.alt), base64.b64encode(figure.png).decode()
+    under = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    return (
+        f"<style>{asset(f'{files_named}.css')}</style>\n"
+        f'<figure class="facelab-{kind}" id="{content_id(data, figure.alt)}" aria-label="{alt}">\n'
+        f'<img class="facelab-poster" alt="{alt}" src="data:image/png;base64,{poster}">\n'
+        f"{body}\n{under}\n"
+        f'<script type="application/json">{data}</script>\n'
+        f"</figure>\n<script>{asset(f'{files_named}.js')}</script>"
+    )
 
 
 def content_id(*content: str) -> str:

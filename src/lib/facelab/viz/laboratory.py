@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -14,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from facelab.viz.figure import SHORTEST_ALT, KernelFree, asset, content_id, still_png
+from facelab.viz.figure import SHORTEST_ALT, KernelFree, embedded, framed, still_png
 from facelab.viz.style import ACCENT, BASELINE, PREDICTION, style
 
 PARTS = ("value", "low", "high", "noise")
@@ -79,21 +78,14 @@ class Laboratory(KernelFree):
 
     def html(self) -> str:
         """The switches, the scale, the data and the code as one piece of HTML."""
-        data = json.dumps(self._data(), separators=(",", ":")).replace("<", "\\u003c")
         rows = "".join(self._select(index, switch) for index, switch in enumerate(self.switches))
-        poster = base64.b64encode(self.png).decode()
-        caption = f"<figcaption>{escape(self.caption)}</figcaption>" if self.caption else ""
-        return (
-            f"<style>{asset('laboratory.css')}</style>\n"
-            f'<figure class="facelab-laboratory" id="{content_id(data, self.alt)}" aria-label="{escape(self.alt)}">\n'
-            f'<img class="facelab-poster" alt="{escape(self.alt)}" src="data:image/png;base64,{poster}">\n'
+        body = (
             f'<form class="laboratory-switches">{rows}<button type="reset">Start again</button></form>\n'
             '<output class="laboratory-number" aria-live="polite"></output>\n'
             '<svg class="laboratory-scale" aria-hidden="true"></svg>\n'
-            '<ol class="laboratory-trail" aria-label="what was tried, latest first"></ol>\n'
-            f'{caption}\n<script type="application/json">{data}</script>\n'
-            f"</figure>\n<script>{asset('laboratory.js')}</script>"
+            '<ol class="laboratory-trail" aria-label="what was tried, latest first"></ol>'
         )
+        return framed(self, "laboratory", "laboratory", embedded(self._data()), body, self.caption)
 
     def _data(self) -> dict[str, Any]:
         packed = base64.b64encode(self.numbers.astype("<f4").tobytes()).decode()
