@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import exported, faces, heatmaps, metrics, networks, parameters, rendering
+from benchmarks import exported, faces, heatmaps, metrics, networks, parameters, rendering, repvgg
 from benchmarks.measuring import CUDA, Line, Settings
 from benchmarks.provenance import provenance
 
@@ -28,6 +28,7 @@ def _rendering(settings: Settings) -> Iterable[str]:
 
 PARTS: dict[str, Part] = {
     "networks": networks.report,
+    "repvgg": repvgg.report,
     "reconstruction": faces.reconstruction,
     "losses": parameters.report,
     "heatmaps": heatmaps.report,

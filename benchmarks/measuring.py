@@ -18,6 +18,7 @@ class Settings:
         device: ``"cpu"`` or ``"cuda"``.
         repeats, seconds: each figure is the median of so many runs, or of fewer (but three) when time is up.
         stacks, width, side: of the FANs, and pixels a side of their pictures. mobilenets: factors on their channels.
+        repvgg, repvgg_side: the trunk of CLN, and pixels a side of its pictures.
         batches: pictures in a forward pass. step_batch: in a training step.
         maps: faces whose heatmaps are decoded; a quarter of them are encoded.
         meshes: faces reconstructed together. errors: faces in the metrics.
@@ -30,6 +31,8 @@ class Settings:
     width: int = 256
     side: int = 256
     mobilenets: tuple[float, ...] = (1.0, 0.5)
+    repvgg: str = "a0"
+    repvgg_side: int = 224
     batches: tuple[int, ...] = (1, 8)
     step_batch: int = 4
     maps: int = 64
@@ -39,8 +42,8 @@ class Settings:
 
 CUDA = Settings(device="cuda", batches=(1, 32), step_batch=64, maps=1024, meshes=(1, 1024), errors=20_000)
 TINY = Settings(
-    repeats=1, seconds=0.0, stacks=(1,), width=32, side=64, mobilenets=(0.25,), batches=(2,), step_batch=2, maps=4,
-    meshes=(2,), errors=10,
+    repeats=1, seconds=0.0, stacks=(1,), width=32, side=64, mobilenets=(0.25,), repvgg="short x0.25", repvgg_side=64,
+    batches=(2,), step_batch=2, maps=4, meshes=(2,), errors=10,
 )  # fmt: skip
 
 

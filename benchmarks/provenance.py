@@ -6,7 +6,7 @@ import torch
 
 from facelab import provenance as package
 
-PEERS = ("onnx", "onnxscript", "onnxruntime", "face-alignment", "mmpose", "insightface")
+PEERS = ("onnx", "onnxscript", "onnxruntime", "face-alignment", "mmpose", "insightface", "timm")
 
 
 def provenance() -> dict[str, object]:

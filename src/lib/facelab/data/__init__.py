@@ -16,6 +16,7 @@ from facelab.data.label_noise import ShakenLabels, SmearedLabels, shaken_landmar
 from facelab.data.occluders import OCCLUDERS, occlude
 from facelab.data.readers import DATA_SETS, open_dataset
 from facelab.data.sample import FaceSample, landmark_box
+from facelab.data.self_shuffle import THUMBNAILS, SelfShuffle, Shuffled, self_shuffle
 from facelab.data.short_video import WARPED, Motion, ShortVideo, synthesize
 from facelab.data.synthetic import (
     LiveFaces,
@@ -33,6 +34,7 @@ __all__ = [
     "OCCLUDERS",
     "PRESETS",
     "SAMPLINGS",
+    "THUMBNAILS",
     "WARPED",
     "Augmentation",
     "Crop",
@@ -43,8 +45,10 @@ __all__ = [
     "PoseBalanced",
     "PoseBins",
     "SceneRanges",
+    "SelfShuffle",
     "ShakenLabels",
     "ShortVideo",
+    "Shuffled",
     "SmearedLabels",
     "SyntheticClips",
     "SyntheticFaces",
@@ -63,6 +67,7 @@ __all__ = [
     "pose_scores",
     "preset",
     "read_image",
+    "self_shuffle",
     "shaken_landmarks",
     "smeared_landmarks",
     "synthesize",

@@ -2,6 +2,7 @@
 
 from facelab.losses.adaptive import adaptive_wing
 from facelab.losses.anisotropy import anisotropic, anisotropic_weights
+from facelab.losses.cln import cln_loss, wing_of_vertices
 from facelab.losses.contours import across_and_along, tangents
 from facelab.losses.coordinates import l1, l2, smooth_l1, wing
 from facelab.losses.heatmap import stacked_heatmap_l2
@@ -15,6 +16,7 @@ __all__ = [
     "adaptive_wing",
     "anisotropic",
     "anisotropic_weights",
+    "cln_loss",
     "fwpdc",
     "fwpdc_weights",
     "l1",
@@ -26,6 +28,7 @@ __all__ = [
     "vdc",
     "vdc_of_vertices",
     "wing",
+    "wing_of_vertices",
     "wpdc",
     "wpdc_weights",
 ]

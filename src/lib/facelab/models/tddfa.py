@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from facelab.face3d import ParameterStatistics
@@ -12,6 +11,7 @@ from facelab.face3d.parameters import PARAMETERS
 from facelab.models.mobilenet import MobileNetV1
 from facelab.models.mobilenet_v3 import MobileNetV3
 from facelab.models.resnet22 import ResNet22
+from facelab.models.whitening import WhitenedParameters, centred
 
 LANDMARKS = 68
 # From the number of outputs to a trunk with a last layer of that many.
@@ -38,13 +38,12 @@ class Answer(NamedTuple):
     landmarks: Tensor | None
 
 
-class TDDFA(nn.Module):
+class TDDFA(WhitenedParameters):
     """From a crop to the 62 parameters, by way of whitened ones, and while training to landmarks besides.
 
-    The trunk answers whitened parameters, whose mean is 0 and whose deviation is 1, so that all of them are as easy to
-    learn. The statistics that undo this are saved with the weights. The landmark branch regularises: a second linear
-    layer on the same features regresses the landmarks. Two linear layers on the same features are the rows of one, so
-    it is 136 further outputs of the trunk's last layer.
+    The trunk answers whitened parameters; the statistics that undo this are saved with the weights. The landmark branch
+    regularises: a second linear layer on the same features regresses the landmarks. Two linear layers on the same
+    features are the rows of one, so it is 136 further outputs of the trunk's last layer.
 
     Args:
         trunk: one of ``PARAMETER_TRUNKS``. statistics: of the training set; None for weights that will be loaded.
@@ -57,21 +56,12 @@ class TDDFA(nn.Module):
     """
 
     def __init__(self, trunk: str, statistics: ParameterStatistics | None = None, landmarks: bool = False) -> None:
-        super().__init__()
+        super().__init__(statistics)
         if trunk not in PARAMETER_TRUNKS:
             raise ValueError(f"trunk: expected one of {', '.join(PARAMETER_TRUNKS)}, got {trunk!r}")
         self.trunk = PARAMETER_TRUNKS[trunk](PARAMETERS + landmarks * 2 * LANDMARKS)
-        known = statistics or ParameterStatistics(torch.zeros(PARAMETERS), torch.ones(PARAMETERS))
-        self.register_buffer("mean", known.mean.clone())
-        self.register_buffer("std", known.std.clone())
-
-    @property
-    def statistics(self) -> ParameterStatistics:
-        """Those that undo the whitening."""
-        return ParameterStatistics(self.get_buffer("mean"), self.get_buffer("std"))
 
     def forward(self, images: Tensor) -> Answer:
-        answer = self.trunk((255 * images - 127.5) / 128).float()
+        answer = self.trunk(centred(images)).float()
         whitened, points = answer[:, :PARAMETERS], answer[:, PARAMETERS:]
-        parameters = self.get_buffer("mean") + self.get_buffer("std") * whitened
-        return Answer(parameters, points.unflatten(1, (LANDMARKS, 2)) if points.shape[1] else None)
+        return Answer(self.raw(whitened), points.unflatten(1, (LANDMARKS, 2)) if points.shape[1] else None)
