@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from facelab.models import FAN, LandmarkRegressor, MobileNetV1, for_inference, for_training
+from facelab.models import FAN, TDDFA, LandmarkRegressor, MobileNetV1, for_inference, for_training
 from facelab.models.inference import Activated, TrainableWinograd, Winograd
 
 
@@ -82,6 +82,20 @@ def test_large_batches_are_split_and_joined() -> None:
     assert sum(sizes) == 6 and len(sizes) > 1
     one = torch.cat([fast(picture[None])[0] for picture in pictures])
     torch.testing.assert_close(together, one)
+
+
+@pytest.mark.parametrize("landmarks", [False, True])
+def test_named_answers_are_joined(landmarks: bool) -> None:
+    """A network that leaves one of its answers out, too."""
+    network = TDDFA("mobilenet x0.25", landmarks=landmarks).eval()
+    images = _pictures(9, 120, 120)
+    found, expected = for_inference(network)(images), network(images)
+    assert type(found) is type(expected)
+    torch.testing.assert_close(found.parameters, expected.parameters, atol=1e-5, rtol=1e-5)
+    if landmarks:
+        torch.testing.assert_close(found.landmarks, expected.landmarks, atol=1e-5, rtol=1e-5)
+    else:
+        assert found.landmarks is None
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 7), (8, 8), (30, 45), (4, 260)])

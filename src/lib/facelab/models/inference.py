@@ -14,7 +14,7 @@ Source: Lavin and Gray 2016, "Fast algorithms for convolutional neural networks"
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, cast
 
@@ -97,11 +97,18 @@ class InParts(nn.Module):
         size = max(1, _PIXELS // images[0, 0].numel())
         parts = images.contiguous(memory_format=torch.channels_last).split(size)
         outputs = [self.network(part) for part in parts]
-        if len(outputs) == 1:
-            return outputs[0]
-        if isinstance(outputs[0], Tensor):
-            return torch.cat(outputs)
-        return type(outputs[0])(torch.cat(each) for each in zip(*outputs, strict=True))
+        return outputs[0] if len(outputs) == 1 else _joined(outputs)
+
+
+def _joined(outputs: Sequence[Any]) -> Any:
+    """Outputs of parts of a batch as those of the whole: tensors, sequences of them, or what a network leaves out."""
+    first = outputs[0]
+    if first is None:
+        return None
+    if isinstance(first, Tensor):
+        return torch.cat(list(outputs))
+    each = [_joined(part) for part in zip(*outputs, strict=True)]
+    return type(first)(*each) if hasattr(first, "_fields") else type(first)(each)
 
 
 def _rebuild(module: nn.Module, on_cpu: bool) -> None:
