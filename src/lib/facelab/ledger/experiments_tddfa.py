@@ -42,7 +42,6 @@ def tddfa_experiments(study: Study, seeds: Sequence[int]) -> dict[str, dict[str,
                 "NME of meta-joint over that of the mixture in as much computing", "M", "vanilla-joint, twice as long"
             ),
             "meta-joint over vanilla-joint, SGD": errors("The same, both by SGD", by_sgd("M"), by_sgd("vanilla-joint")),
-            "fWPDC over VDC, SGD": errors("The first, both by SGD", by_sgd("fWPDC"), by_sgd("VDC")),
             "early less late share of fWPDC": Quantity(
                 "Share of rounds that keep fWPDC in the first third, less that in the last", "fraction",
                 values=tuple(_early_less_late(run) for run in study.of("M")),
@@ -62,9 +61,6 @@ def tddfa_experiments(study: Study, seeds: Sequence[int]) -> dict[str, dict[str,
             "stability, clips over stills": ratio("The same of the stability", *map(_steady, _CLIPS)),
             "stability, clips over random": ratio(
                 "Stability of short videos over that of random turns", _steady(_CLIPS[0]), _steady("random turns")
-            ),
-            "error, warped over rendered": errors(
-                "NME of warped short videos over that of rendered ones", _CLIPS[0], "rendered short videos"
             ),
         },
         "tddfa-backbones": {
