@@ -26,7 +26,13 @@ ABSOLUTE_PATH = re.compile(r"(?<![\w.:/~])/(?:home|root|Users|tmp|work|mnt|opt|u
 ENCODED = re.compile(r'data:[\w/+-]+;base64,[A-Za-z0-9+/=]+|"bdata":"[^"]*"')
 WIDGET = "application/vnd.jupyter.widget-view+json"
 FIGURE = 'class="facelab-figure"'
-SPEAKING = (FIGURE, 'class="facelab-laboratory"', 'class="facelab-ellipses"')
+SPEAKING = (
+    FIGURE,
+    'class="facelab-laboratory"',
+    'class="facelab-ellipses"',
+    'class="facelab-face-controls"',
+    'class="facelab-clip"',
+)
 """Outputs that carry a text of their own."""
 
 
