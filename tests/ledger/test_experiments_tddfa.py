@@ -42,6 +42,7 @@ BENDING = {"mobilenet": (0.02, 0.04), "PRNet": (0.08, 0.06)}
 TRUTH = (0.01, 0.03)  # of MobileNet's test faces
 # The branches that were kept, epoch by epoch: of seven rounds, a third is two.
 KEPT = ([[0, 0, 1], [1, 1, 0, 1]], [[1, 0], [0, 1], [1, 0, 0]])
+KEPT_BY_SGD = ([[1, 0, 0]], [[0], [1, 1]])
 EXPECTED = {
     ("tddfa-optimisation", "fWPDC over VDC"): (0.5, 1.25),
     ("tddfa-optimisation", "VDC from fWPDC over fWPDC"): (0.5, 2.0),
@@ -52,6 +53,7 @@ EXPECTED = {
     ("tddfa-optimisation", "meta-joint over vanilla-joint, SGD"): (0.25, 1.2),
     # fWPDC: of the first two rounds both and one, of the last two one and both.
     ("tddfa-optimisation", "early less late share of fWPDC"): (0.5, -0.5),
+    ("tddfa-optimisation", "early less late share of fWPDC, SGD"): (-1.0, 1.0),
     ("tddfa-landmarks", "with branch over without"): (0.5, 1.25),
     ("tddfa-landmarks", "with branch of other faces over without"): (1.5, 0.75),
     ("tddfa-landmarks", "branch over landmark loss"): (0.25, 0.5),
@@ -76,7 +78,8 @@ def _run(variant: str, seed: int, nme: float) -> Run:
         measured["bending of the truth"] = TRUTH[seed % 2]
     elif variant == "PRNet":
         measured["bending of the truth"] = 7.0
-    history = [{"loss": 1.0, "kept": kept} for kept in KEPT[seed % 2]] if variant == "M" else [{"loss": 1.0}]
+    rounds = {"M": KEPT[seed % 2], "M, SGD": KEPT_BY_SGD[seed % 2]}.get(variant, [])
+    history = [{"loss": 1.0, "kept": kept} for kept in rounds] or [{"loss": 1.0}]
     return Run(variant, seed, 10.0, 1, {}, {}, {"plain": measured}, history)
 
 
@@ -205,6 +208,7 @@ def test_the_ledger_is_told_all_that_it_asks_for() -> None:
     assert {name for _, name in offered.keys() - asked.keys()} == {
         "meta-joint over twice the mixture",
         "meta-joint over vanilla-joint, SGD",
+        "early less late share of fWPDC, SGD",
     }
 
 

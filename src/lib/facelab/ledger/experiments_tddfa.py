@@ -42,10 +42,10 @@ def tddfa_experiments(study: Study, seeds: Sequence[int]) -> dict[str, dict[str,
                 "NME of meta-joint over that of the mixture in as much computing", "M", "vanilla-joint, twice as long"
             ),
             "meta-joint over vanilla-joint, SGD": errors("The same, both by SGD", by_sgd("M"), by_sgd("vanilla-joint")),
-            "early less late share of fWPDC": Quantity(
-                "Share of rounds that keep fWPDC in the first third, less that in the last", "fraction",
-                values=tuple(_early_less_late(run) for run in study.of("M")),
+            "early less late share of fWPDC": _falls(
+                "Share of rounds that keep fWPDC in the first third, less that in the last", study, "M"
             ),
+            "early less late share of fWPDC, SGD": _falls("The same, by SGD", study, by_sgd("M")),
         },
         "tddfa-landmarks": {
             "with branch over without": errors("NME with the landmark branch over that without", "M+R", "M"),
@@ -111,6 +111,10 @@ def _steady(variant: str) -> Place:
 def choices(run: Run) -> list[int]:
     """The branch that every round of a meta-joint training kept: 0 for fWPDC, 1 for VDC."""
     return [kept for entry in run.history for kept in entry["kept"]]
+
+
+def _falls(what: str, study: Study, variant: str) -> Quantity:
+    return Quantity(what, "fraction", values=tuple(_early_less_late(run) for run in study.of(variant)))
 
 
 def _early_less_late(run: Run) -> float:
