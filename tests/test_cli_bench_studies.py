@@ -12,11 +12,19 @@ from click.testing import CliRunner, Result
 from facelab.cli import cli
 from facelab.ledger import results
 from facelab.ledger.experiments_anisotropic import anisotropic_experiments, spread_experiments
+from facelab.ledger.experiments_cln import cln_experiments
 from facelab.ledger.experiments_fan import fan_experiments
 from facelab.ledger.experiments_tddfa import tddfa_experiments
 from facelab.ledger.experiments_two_stage import two_stage_experiments
 from facelab.ledger.results import Quantity
-from facelab.recipes import anisotropic_studies, fan_studies, study_runs, tddfa_studies, two_stage_studies
+from facelab.recipes import (
+    anisotropic_studies,
+    cln_studies,
+    fan_studies,
+    study_runs,
+    tddfa_studies,
+    two_stage_studies,
+)
 from facelab.recipes.anisotropic_studies import GROUP, TUNING_SEED
 from facelab.recipes.fan_studies import DECODER, LOST, LOST_SIDE, NOISES
 from facelab.recipes.study_runs import Run, Studies, Study, Variant
@@ -117,9 +125,20 @@ TDDFA = _Paper(
     ({"nme": 0.1, "kept": [0, 1, 1]},),
     ("fWPDC", "fwpdc", lambda run: run.recipe["optimisation"] == "fwpdc" and "nme" in run.history[0]),
 )
+CLN = _Paper(
+    cln_studies.STUDIES,
+    "CLN",
+    cln_experiments,
+    "cln-modules",
+    ("plain",),
+    ("nme", "nme mean of bins", "nme 3d axes mean of bins"),
+    ({"nme": 0.1},),
+    ("one network", "one-network", lambda run: run.recipe["wing_weight"] == 0 and "nme" in run.history[-1]),
+    seeds=5,
+)
 
 
-@pytest.fixture(params=[FAN, TWO_STAGE, ANISOTROPIC, TDDFA], ids=lambda paper: paper.studies.name)
+@pytest.fixture(params=[FAN, TWO_STAGE, ANISOTROPIC, TDDFA, CLN], ids=lambda paper: paper.studies.name)
 def paper(request: pytest.FixtureRequest) -> _Paper:
     found: _Paper = request.param
     return found

@@ -14,7 +14,8 @@ from facelab.face3d import ParameterStatistics, builtin_face
 from facelab.face3d.parameters import compose, decompose, landmarks_of_parameters, pack, project, unpack
 from facelab.losses import l2, wpdc
 from facelab.models.tddfa import Answer
-from facelab.recipes.tddfa import MESH, PICTURES, PROFILES, REGULARISATIONS, UNIT, TddfaRecipe
+from facelab.recipes.parametric import MESH, UNIT
+from facelab.recipes.tddfa import PICTURES, PROFILES, REGULARISATIONS, TddfaRecipe
 
 SMOKE = replace(
     PROFILES["smoke"], faces=32, test_faces=8, frames=4,

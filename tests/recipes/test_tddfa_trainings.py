@@ -18,7 +18,7 @@ from facelab.geometry import Affine
 from facelab.metrics import nme
 from facelab.models import TDDFA
 from facelab.models.tddfa import Answer
-from facelab.recipes import tddfa
+from facelab.recipes.parametric import landmark_face
 from facelab.recipes.tddfa import OPTIMISATIONS, PROFILES, TddfaRecipe
 from facelab.training import Optimizer, WarmupCosine, load_weights
 from tests.recipes.says import Says
@@ -217,7 +217,7 @@ def test_every_setting_changes_what_is_learnt(same_weights: Same) -> None:
 def test_landmarks_of_the_rebuilt_face_are_trained_with_after_an_evaluation(same_weights: Same) -> None:
     """What was cached while gradients were off is no obstacle."""
     recipe = replace(SMOKE, optimisation="fwpdc", regularisation="rebuilt")
-    caches = (tddfa._landmark_model, face3d_parameters._joint_basis)
+    caches = (landmark_face, face3d_parameters._joint_basis)
     for kept in caches:
         kept.cache_clear()
     trained = recipe.train(seed=1).model

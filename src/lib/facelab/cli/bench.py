@@ -193,3 +193,17 @@ def tddfa_parts(profile: str, seeds: int) -> None:
 
     for path in save_tddfa_part_experiments(profile, range(seeds)):
         click.echo(path)
+
+
+@bench.command()
+@_study_options("cln", seeds=5)
+@one_line
+def cln(**options: Any) -> None:
+    """Train the networks of CLN's studies and measure them.
+
+    Runs and results are kept as by `bench fan`. Those that choose the learning rates have a seed of their own.
+    """
+    from facelab.ledger.experiments_cln import save_cln_experiments
+    from facelab.recipes.cln_studies import STUDIES
+
+    _studies(STUDIES, save_cln_experiments, **options)

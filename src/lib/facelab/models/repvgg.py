@@ -114,7 +114,8 @@ class RepVGG(nn.Module):
     ``"short"``  1, 2, 4, 1     0.75, 0.75, 0.75, 2.5      64 pixels on a CPU: the last stage keeps the size
     ===========  =============  =========================  ==================================================
 
-    ``REPVGG_TRUNKS`` has them by name, ``"a0 x0.5"`` at half the channels, and so on.
+    ``REPVGG_TRUNKS`` has them by name, ``"a0 x0.5"`` at half the channels, and so on; ``"x0.35"`` costs about twice as
+    much as ``"x0.25"``.
 
     Args:
         blocks: of the stages. widths: factors on their channels, 64, 128, 256 and 512; the stem has those of the first
@@ -173,5 +174,5 @@ _FORMS: Mapping[str, Callable[..., RepVGG]] = {
 REPVGG_TRUNKS: Mapping[str, Callable[[], RepVGG]] = {
     f"{name} x{width}" if width < 1 else name: partial(form, width=width)
     for name, form in _FORMS.items()
-    for width in (1.0, 0.5, 0.25)
+    for width in (1.0, 0.5, 0.35, 0.25)
 }

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from facelab.recipes import direct, fan, fan_depth, fan_lift, tddfa, tddfa_rivals, two_stage
+from facelab.recipes import cln, direct, fan, fan_depth, fan_lift, tddfa, tddfa_rivals, two_stage
 from facelab.recipes.settings import changed, nearest
 
 PROFILES = ("smoke", "quick", "cpu", "gpu")
 RECIPES: Mapping[str, Mapping[str, Any]] = {
     "anisotropic": direct.PROFILES,
+    "cln": cln.PROFILES,
     "fan": fan.PROFILES,
     "fan-2d": fan.PROFILES_2D,
     "fan-2d-to-3d": fan_lift.PROFILES,
@@ -30,7 +31,7 @@ def get(name: str, profile: str = "quick") -> Any:
     augmentation of ours, ``"fan-2d-to-3d"`` and ``"fan-depth"`` the networks that are given landmarks too,
     ``"two-stage"`` the detection, regression and depth networks of 3DFAW's winner, ``"anisotropic"`` direct regression
     with the anisotropic loss, ``"tddfa"`` the 62 parameters of 3DDFA_V2, ``"prnet"`` and ``"vrn"`` the position maps
-    and the volumes that it is compared with.
+    and the volumes that it is compared with, ``"cln"`` the same parameters by two streams.
 
     Raises:
         ValueError: if there is no such recipe or profile, with the nearest there is.

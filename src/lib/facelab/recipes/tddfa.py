@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.utils.data import Dataset
+from torch import Tensor
 
 from facelab.data import (
     WARPED,
@@ -18,19 +16,14 @@ from facelab.data import (
     SyntheticClips,
     SyntheticFaces,
     crop_faces,
-    crop_window,
     synthesize,
 )
-from facelab.data.crops import moved_parameters
-from facelab.face3d import MorphableModel, ParameterStatistics, builtin_face
-from facelab.face3d.parameters import project
-from facelab.geometry import Affine
-from facelab.losses import ShapeGram, fwpdc, l2, pdc, vdc, wpdc
-from facelab.markups import markup
+from facelab.face3d import ParameterStatistics
+from facelab.losses import fwpdc, l2, pdc, vdc, wpdc
 from facelab.models import TDDFA
 from facelab.models.tddfa import Answer
 from facelab.recipes.chain import train_in_turn
-from facelab.recipes.rendered import MILD, RenderedFaces, landmarks_over, over
+from facelab.recipes.parametric import MESH, UNIT, UNMIRRORED, ParametricFaces, face_part, mesh_gram, points_of
 from facelab.recipes.tddfa_stages import OneLoss, TwoLosses
 from facelab.training import Fitted, Optimizer, Training, WarmupCosine, fit
 
@@ -38,16 +31,10 @@ SINGLE = ("pdc", "wpdc", "fwpdc", "vdc")
 OPTIMISATIONS = (*SINGLE, "vdc from fwpdc", "vanilla-joint", "meta-joint")
 REGULARISATIONS = ("none", "branch", "branch of other faces", "rebuilt")
 PICTURES = ("stills", "short videos", "in-plane short videos", "random turns", "rendered short videos")
-UNIT = 120  # distances count in pixels of a crop of this side, so that they mean the same at every profile
-# What a network is to rebuild, the parts that 3DDFA_V2's mesh has.
-MESH = ("face", "lips", "ears", "eyes", "lid margins")
-_STATISTICS_FROM = 2000  # faces that the whitening is taken from, at most
-# Mirrored faces have no parameters: identity and expression coefficients have no mirror image.
-_AUGMENTATION = replace(MILD, mirror=0.0)
 
 
 @dataclass(frozen=True)
-class TddfaRecipe(RenderedFaces):
+class TddfaRecipe(ParametricFaces):
     """One network that regresses the 62 parameters.
 
     Attributes:
@@ -71,8 +58,6 @@ class TddfaRecipe(RenderedFaces):
         ValueError: on an unknown name, a number out of range, or a mirror.
     """
 
-    markup = "68"  # not a field: all these networks have one
-
     size: int
     faces: int
     test_faces: int
@@ -91,9 +76,10 @@ class TddfaRecipe(RenderedFaces):
     crop: str = "3ddfa"
     margin: tuple[float, float] = (1.5, 1.8)
     yaw: tuple[float, float] = (-90.0, 90.0)
-    augmentation: Augmentation = _AUGMENTATION
+    augmentation: Augmentation = UNMIRRORED
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name, there in (
             ("optimisation", OPTIMISATIONS),
             ("regularisation", REGULARISATIONS),
@@ -103,8 +89,6 @@ class TddfaRecipe(RenderedFaces):
                 raise ValueError(f"{name}: expected one of {', '.join(there)}, got {getattr(self, name)!r}")
         if not 0 <= self.beta <= 1 or not 0 < self.tuning < 1 or self.tuning_rate <= 0 or self.frames < 1:
             raise ValueError("TddfaRecipe: expected beta from 0 to 1, tuning between, tuning_rate > 0, frames >= 1")
-        if self.augmentation.mirror:
-            raise ValueError("augmentation mirror: expected 0, mirrored faces have no parameters")
 
     # ------------------------------------------------------------------------------------------------ the trainings
 
@@ -157,15 +141,13 @@ class TddfaRecipe(RenderedFaces):
         Args:
             seed: None for a network whose weights will be loaded: it needs no faces, and has no statistics.
         """
-        statistics = None if seed is None else self.statistics(seed)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed or 0)
-            return TDDFA(self.trunk, statistics, landmarks=self.regularisation.startswith("branch"))
+        branch = self.regularisation.startswith("branch")
+        network: TDDFA = self.seeded(lambda statistics: TDDFA(self.trunk, statistics, landmarks=branch), seed)
+        return network
 
     def statistics(self, seed: int) -> ParameterStatistics:
-        """Of the parameters of training faces in their crops, which the augmentation spreads a little more."""
-        few = replace(self, faces=min(self.faces, _STATISTICS_FROM), pictures="stills")
-        return _statistics(few, seed)
+        """Of stills, whatever pictures it is trained on; see :meth:`ParametricFaces.statistics`."""
+        return ParametricFaces.statistics(replace(self, pictures="stills"), seed)
 
     # ------------------------------------------------------------------------------------------------- its batches
 
@@ -219,7 +201,7 @@ class TddfaRecipe(RenderedFaces):
             return pdc(predicted, target, statistics)
         if name == "wpdc":
             return wpdc(predicted, target, face_part(MESH, predicted.device), statistics)
-        gram = _gram(predicted.device)
+        gram = mesh_gram(predicted.device)
         if name == "fwpdc":
             return fwpdc(predicted, target, gram, statistics)
         return (UNIT / self.size) ** 2 * vdc(predicted, target, gram)
@@ -253,77 +235,12 @@ class TddfaRecipe(RenderedFaces):
 
     def half_sides(self, parameters: Tensor) -> Tensor:
         """Landmarks ``(B, 68, 2)`` of parameters in the crop, in half sides from its centre."""
-        points = _points(parameters)[..., :2]
+        points = points_of(parameters)[..., :2]
         return (points + 0.5) * 2 / self.size - 1
-
-    # -------------------------------------------------------------------------------------------------- its answers
-
-    def parameters(self, model: nn.Module, batch: FaceSample) -> Tensor:
-        """Predicted parameters ``(B, 62)``, on the CPU, with cameras to the pixels of the batch's pictures.
-
-        Args:
-            model: in evaluation mode. batch: its boxes say where the faces are; its labels are not looked at.
-        """
-        crop = crop_faces(batch, self.size, self.crop)
-        return moved_parameters(_found(model, crop.image), crop.affine.inverse())
-
-    def landmarks(self, model: nn.Module, batch: FaceSample, mirror: bool = False) -> Tensor:
-        """Landmarks ``(B, 68, 3)`` of the rebuilt faces, in the pixels of the batch's pictures.
-
-        Args:
-            model, batch: as of :meth:`parameters`. mirror: average with what is found in the mirrored crop.
-        """
-        crop = crop_faces(batch, self.size, self.crop)
-        points = _points(_found(model, crop.image))
-        if mirror:
-            turned = _points(_found(model, crop.image.flip(3)))[:, list(markup(self.markup).mirror)]
-            turned[..., 0] = self.size - 1 - turned[..., 0]
-            points = (points + turned) / 2
-        return crop.affine.inverse().apply(points)
-
-    def evaluate(self, model: nn.Module, faces: Dataset[FaceSample], mirror: bool = False) -> tuple[Tensor, Tensor]:
-        """Landmarks and errors of a whole set, see :func:`facelab.recipes.rendered.landmarks_over`."""
-        model.eval()
-        return landmarks_over(faces, lambda batch: self.landmarks(model, batch, mirror), batch=64)
-
-
-def _found(model: nn.Module, images: Tensor) -> Tensor:
-    device = next(model.parameters()).device
-    answer: Answer = model(images.to(device).contiguous(memory_format=torch.channels_last))
-    return answer.parameters.cpu()
-
-
-def _points(parameters: Tensor) -> Tensor:
-    return project(_landmark_model(parameters.device), parameters)
 
 
 def _brought_to(size: Tensor, loss: Tensor) -> Tensor:
     return (size / loss.clamp_min(1e-12)).detach() * loss
-
-
-@cache
-def face_part(regions: tuple[str, ...], device: torch.device) -> MorphableModel:
-    """Some regions of the built-in face, made once for a device."""
-    return builtin_face().subset(regions).to(device)
-
-
-@cache
-def _gram(device: torch.device) -> ShapeGram:
-    return ShapeGram.of(face_part(MESH, torch.device("cpu"))).to(device)
-
-
-@cache
-def _landmark_model(device: torch.device) -> MorphableModel:
-    return builtin_face().landmark_model().to(device)
-
-
-@cache
-def _statistics(recipe: TddfaRecipe, seed: int) -> ParameterStatistics:
-    def in_crop(batch: FaceSample) -> Tensor:
-        window = Affine.crop(*crop_window(batch.box, recipe.crop), recipe.size)
-        return moved_parameters(batch.parameters, window)
-
-    return ParameterStatistics.fit(over(recipe.training_set(seed), in_crop, 64))
 
 
 # ------------------------------------------------------------------------------------------------ at each profile

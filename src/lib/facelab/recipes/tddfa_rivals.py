@@ -17,9 +17,9 @@ from facelab.face3d.parameters import project
 from facelab.face3d.volumes import iso_surface, voxelize
 from facelab.models import VRN, PRNet
 from facelab.models.prnet import positions_of, shares_of
+from facelab.recipes.parametric import face_part
 from facelab.recipes.rendered import RenderedFaces, Trains, landmarks_over, over
 from facelab.recipes.tddfa import PROFILES as PARAMETER_RECIPES
-from facelab.recipes.tddfa import face_part
 from facelab.training import Training
 
 _HALVED = 2**5

@@ -5,34 +5,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from facelab.data import FaceSample
-from facelab.face3d import ParameterStatistics
-from facelab.models import TDDFA
 from facelab.models.tddfa import Answer
-from facelab.recipes.chain import Stage
-from facelab.training import Training
+from facelab.recipes.parametric import ParameterStage
 
 
 @dataclass(frozen=True)
-class _Stage(Stage):
-    """A training of a recipe's network."""
-
-    training: Training
-
-    @property
-    def statistics(self) -> ParameterStatistics:
-        assert isinstance(self.start, TDDFA)
-        return self.start.statistics
-
-    def prepare(self, samples: FaceSample, generator: torch.Generator) -> tuple[Tensor, ...]:
-        return self.whole.prepare(samples, generator)
-
-    def measure(self, network: nn.Module, part: slice) -> dict[str, Tensor]:
-        return self.whole.measure(network, part)
-
-
-@dataclass(frozen=True)
-class OneLoss(_Stage):
+class OneLoss(ParameterStage):
     """By the objective of that name."""
 
     name: str
@@ -45,7 +23,7 @@ class OneLoss(_Stage):
 
 
 @dataclass(frozen=True)
-class TwoLosses(_Stage):
+class TwoLosses(ParameterStage):
     """By meta-joint optimisation; see :class:`facelab.training.TwoLosses`."""
 
     @property
