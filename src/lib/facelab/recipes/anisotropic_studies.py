@@ -17,7 +17,7 @@ from facelab.recipes.direct import PROFILES as RECIPES
 from facelab.recipes.direct import DirectRecipe
 from facelab.recipes.rendered import TEST_SEED
 from facelab.recipes.settings import nearest
-from facelab.recipes.study_runs import Measured, Studies, Summary, Variant, by_yaw
+from facelab.recipes.study_runs import TUNING_SEED, Measured, Studies, Summary, Variant, by_yaw, rated
 from facelab.training import Optimizer, Training, WarmupCosine
 
 A, B = 5.0, 3.0  # the paper's; a as far as its print can be read
@@ -34,7 +34,6 @@ TUNED: Mapping[str, float] = {
     "heatmaps, l2": 2e-3,
     "heatmaps, adaptive wing": 2e-3,
 }
-TUNING_SEED = 100  # the rates were chosen with training faces and test faces that no other run has
 THRESHOLDS = (0.08, 0.10)
 NORMALIZERS = ("bbox", "interocular", "interpupil")
 GROUP, GROUPS = 5, 3  # networks whose spread is compared, and how many such groups there are
@@ -107,11 +106,6 @@ def rates(name: str) -> tuple[float, ...]:
     if name in TRUNKS:
         return LARGER_RATES
     return (*RATES, LARGER_RATES[-1]) if "heatmaps" in name else RATES
-
-
-def rated(name: str, rate: float) -> str:
-    """The name of the variant that tries a learning rate."""
-    return f"{name}, rate {rate:g}"
 
 
 def setting(a: float, b: float) -> str:

@@ -14,7 +14,7 @@ from facelab.recipes.cln import PROFILES as RECIPES
 from facelab.recipes.cln import ClnRecipe
 from facelab.recipes.rendered import TEST_SEED, over
 from facelab.recipes.settings import nearest
-from facelab.recipes.study_runs import Measured, Studies, Summary, Variant, by_yaw
+from facelab.recipes.study_runs import TUNING_SEED, Measured, Studies, Summary, Variant, at_rate, by_yaw, rated
 
 # Table 4, in its order: the attention, and the thumbnail of shuffled pictures, None where they are not shuffled.
 ROWS: Mapping[str, tuple[str, str | None]] = {
@@ -30,7 +30,6 @@ TWO_GLOBALS = "attention"
 ALONE = ("global alone", "local alone")  # each stream by itself
 RATES = (1e-3, 2e-3, 5e-3)  # learning rates that each kind of network is tried with
 TUNED: Mapping[str, float] = {"none": 2e-3, "CLN": 2e-3, "global alone": 2e-3, "one network": 2e-3}
-TUNING_SEED = 100  # the rates were chosen with training faces and test faces that no other run has
 # Trunks of one stream that costs about as much as two of the other.
 WIDER: Mapping[str, str] = {"short x0.25": "short x0.35", "a0": "a1"}
 BAR_SHARE = 0.25  # of the box of the face
@@ -52,16 +51,13 @@ def variants(profile: str) -> dict[str, Variant]:
     if profile == "cpu":  # at gpu the paper's own rate is not tuned
         shorter = _recipes(_of_length(base, base.training.epochs // 2))
         found |= {
-            rated(name, rate): Variant(_at(shorter[name], rate), validated, f"{name} at {rate:g}", seeds=(TUNING_SEED,))
+            rated(name, rate): Variant(
+                at_rate(shorter[name], rate), validated, f"{name} at {rate:g}", seeds=(TUNING_SEED,)
+            )
             for name in TUNED
             for rate in RATES
         }
     return found
-
-
-def rated(name: str, rate: float) -> str:
-    """The name of the variant that tries a learning rate."""
-    return f"{name}, rate {rate:g}"
 
 
 def twice(name: str) -> str:
@@ -115,15 +111,7 @@ def _shuffling(thumbnail: str | None) -> SelfShuffle | None:
 
 
 def _kind(base: ClnRecipe, tuned: str, **changes: Any) -> ClnRecipe:
-    return _at(replace(base, **changes), TUNED[tuned])
-
-
-def _at(recipe: ClnRecipe, rate: float) -> ClnRecipe:
-    """At the CPU's learning rates; the paper's own optimiser has the paper's."""
-    optimizer = recipe.training.optimizer
-    if optimizer.name == "sgd":
-        return recipe
-    return replace(recipe, training=replace(recipe.training, optimizer=replace(optimizer, learning_rate=rate)))
+    return at_rate(replace(base, **changes), TUNED[tuned])
 
 
 def _of_length(recipe: ClnRecipe, epochs: int) -> ClnRecipe:

@@ -8,7 +8,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from facelab.training.replacing import replacing
 
 Summary = dict[str, float]
 Measured = dict[str, Summary]
+TUNING_SEED = 100  # learning rates are chosen with training faces and test faces that no other run has
 _ERRORS = ("nme", "gte", "gte_xyz", "gte_xy")
 
 
@@ -47,6 +48,19 @@ class Variant:
     def trained_with(self, seeds: Iterable[int]) -> tuple[int, ...]:
         """Its own seeds, or these if it has none."""
         return tuple(seeds) if self.seeds is None else self.seeds
+
+
+def rated(name: str, rate: float) -> str:
+    """The name of the variant that tries a learning rate."""
+    return f"{name}, rate {rate:g}"
+
+
+def at_rate(recipe: Any, rate: float) -> Any:
+    """A recipe at one of the CPU's learning rates; the paper's own optimiser has the paper's."""
+    optimizer = recipe.training.optimizer
+    if optimizer.name == "sgd":
+        return recipe
+    return replace(recipe, training=replace(recipe.training, optimizer=replace(optimizer, learning_rate=rate)))
 
 
 def parameters(network: nn.Module) -> int:

@@ -13,7 +13,7 @@ from facelab.metrics import bending, by_pose, nme, normalizer_lengths, stability
 from facelab.recipes.reliefs import roughness
 from facelab.recipes.rendered import TEST_SEED, over
 from facelab.recipes.settings import nearest
-from facelab.recipes.study_runs import Measured, Studies, Summary, Variant, by_yaw
+from facelab.recipes.study_runs import TUNING_SEED, Measured, Studies, Summary, Variant, at_rate, by_yaw, rated
 from facelab.recipes.tddfa import PICTURES, TddfaRecipe
 from facelab.recipes.tddfa import PROFILES as RECIPES
 from facelab.recipes.tddfa_rivals import PositionMapRecipe, VolumeRecipe, as_rival, surface_model
@@ -40,7 +40,6 @@ MAPS: Mapping[str, tuple[float, float]] = {  # factor on the channels, learning 
     "PRNet x0.25": (0.25, 5e-3),
     "PRNet x0.125": (0.125, 5e-3),
 }
-TUNING_SEED = 100  # the rates were chosen with training faces and test faces that no other run has
 # On a CPU these are trained once: they take long, and no claim hangs on them.
 ONCE = (
     "in-plane short videos", "rendered short videos", "mobilenet x0.75", "mobilenet x0.5", "PRNet x0.25",
@@ -72,7 +71,9 @@ def variants(profile: str) -> dict[str, Variant]:
 def tried(base: TddfaRecipe, loss: str, rate: float | None = None) -> TddfaRecipe:
     """The recipe of a loss at its own learning rate or another; a loss without one takes that of fWPDC."""
     own = TUNED[loss if loss in TUNED else "fWPDC"]
-    return _at(replace(base, optimisation=_OPTIMISATIONS[loss], regularisation="none"), own if rate is None else rate)
+    return at_rate(
+        replace(base, optimisation=_OPTIMISATIONS[loss], regularisation="none"), own if rate is None else rate
+    )
 
 
 _OPTIMISATIONS: Mapping[str, str] = {
@@ -85,14 +86,6 @@ _OPTIMISATIONS: Mapping[str, str] = {
 }
 
 
-def _at(recipe: Any, rate: float) -> Any:
-    """At the CPU's learning rates; the paper's own optimiser has the paper's."""
-    optimizer = recipe.training.optimizer
-    if optimizer.name == "sgd":
-        return recipe
-    return replace(recipe, training=replace(recipe.training, optimizer=replace(optimizer, learning_rate=rate)))
-
-
 def _descending(base: TddfaRecipe, loss: str, rate: float | None = None) -> TddfaRecipe:
     """With the paper's optimiser."""
     recipe = tried(base, loss)
@@ -103,11 +96,6 @@ def _descending(base: TddfaRecipe, loss: str, rate: float | None = None) -> Tddf
 def by_sgd(loss: str) -> str:
     """The name of the variant with the paper's optimiser."""
     return f"{loss}, SGD"
-
-
-def rated(name: str, rate: float) -> str:
-    """The name of the variant that tries a learning rate."""
-    return f"{name}, rate {rate:g}"
 
 
 def rates(name: str) -> tuple[float, ...]:
@@ -194,13 +182,13 @@ def _halved(base: TddfaRecipe) -> TddfaRecipe:
 
 def _of_trunk(base: TddfaRecipe, name: str, rate: float | None = None) -> TddfaRecipe:
     recipe = replace(tried(base, "fWPDC"), regularisation="branch", trunk=name)
-    return _in_16_bits(_at(recipe, TRUNKS[name] if rate is None else rate), name == "resnet-22")
+    return _in_16_bits(at_rate(recipe, TRUNKS[name] if rate is None else rate), name == "resnet-22")
 
 
 def _of_maps(base: TddfaRecipe, name: str, rate: float | None = None) -> PositionMapRecipe:
     width, own = MAPS[name]
     recipe = as_rival(base, PositionMapRecipe, width=width)
-    return _in_16_bits(_at(recipe, own if rate is None else rate), True)
+    return _in_16_bits(at_rate(recipe, own if rate is None else rate), True)
 
 
 def _in_16_bits(recipe: Any, large: bool) -> Any:
