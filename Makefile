@@ -36,8 +36,9 @@ $(READY): requirements.txt pyproject.toml
 	@echo "Installing requirements.txt into $(VENV); the first time this takes some minutes"
 	@$(PY) -m pip install --quiet -r requirements.txt
 	@$(PY) -m pip install --quiet --no-deps -e .
-	@# Tests compare networks with it. What it depends on would bring a second OpenCV, and only its models are read.
-	@$(PY) -m pip install --quiet --no-deps face-alignment==1.5.0
+	@# Tests compare networks with these. What they depend on would bring a second OpenCV and a client of a model hub,
+	@# and only their models are read.
+	@$(PY) -m pip install --quiet --no-deps face-alignment==1.5.0 timm==1.0.31
 	@touch $@
 
 book: $(READY) ## run every notebook under PROFILE, then build the pages
