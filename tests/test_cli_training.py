@@ -60,7 +60,7 @@ def test_recipes_are_listed_with_their_fields() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("train", "fam"), "recipe: there is no 'fam'; did you mean 'fan'? expected one of anisotropic, cln, fan"),
+        (("train", "fam"), "recipe: there is no 'fam'; did you mean 'fan'? expected one of anisotropic, anis"),
         (("train", "fan", "--profile", "smok"), "profile: there is no 'smok'; did you mean 'smoke'?"),
         (("train", "fan", "--set", "training.epoch=3"), "field: there is no 'epoch'; did you mean 'epochs'?"),
         (("train", "fan", "--set", "training.epochs=three"), "training.epochs: expected a value like 12, got 'three'"),

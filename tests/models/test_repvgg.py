@@ -180,7 +180,8 @@ def test_timm_gives_the_same_numbers() -> None:
         assert (copy.identity is None) == (block.identity is None)
         if copy.identity is not None:
             copy.identity.load_state_dict(block.identity.state_dict())
-    theirs, ours, images = theirs.double(), ours.double().eval(), images.double()  # rounding would add up over 22 layers
+    # In double precision: rounding would add up over 22 layers.
+    theirs, ours, images = theirs.double(), ours.double().eval(), images.double()
     with torch.inference_mode():
         expected = theirs(images)
         close = {"atol": 1e-9 * float(expected.abs().max()), "rtol": 0.0}

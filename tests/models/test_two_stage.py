@@ -41,6 +41,12 @@ def test_the_fifth_block_keeps_the_resolution(detection: PartDetection) -> None:
     assert detection(torch.zeros(1, 3, 64, 96)).shape == (1, 5, 64, 96)
 
 
+def test_small_trunks_keep_it_too() -> None:
+    made = PartDetection(landmarks=5, trunk="resnet-thin").eval()
+    assert made.trunk(torch.zeros(1, 3, 64, 64)).shape == (1, 1024, 4, 4)
+    assert _count(made) < 1.5e6
+
+
 def test_detection_starts_undecided(detection: PartDetection) -> None:
     assert torch.equal(detection(torch.rand(2, 3, 32, 32)), torch.zeros(2, 5, 32, 32))
 
@@ -109,6 +115,7 @@ def test_pre_activation() -> None:
     ("make", "message"),
     [
         (lambda: PartDetection(trunk="vgg16"), "PartDetection trunk: expected one of resnet18"),
+        (lambda: PartDetection(trunk="resnet-thin", pretrained=True), "PartDetection pretrained: expected one"),
         (lambda: PartDetection(landmarks=0, trunk="resnet18"), "PartDetection landmarks: expected at least 1, got 0"),
         (lambda: PartRegression(width=12), "PartRegression width: expected a multiple of 8, got 12"),
         (lambda: DepthRegression(blocks=(3, 24, 36)), "DepthRegression blocks: expected four numbers"),

@@ -1,7 +1,7 @@
 """Trunks: the convolutions of networks for classification, which both kinds of heads see a picture through."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 import torch
@@ -41,14 +41,17 @@ def _resnet(blocks: int, inner: int) -> ResNet:
     return ResNet(HalfBottleneck, [blocks] * 4, width_per_group=inner)
 
 
-# Made for 64 pixels and for the CPU. The first three cost about the same number of multiply-adds, so the wide one is
-# shallow: resnet-small is ResNet-50 at half its width with three blocks in each stage, wide-resnet-small is twice as
+# Made for 64 pixels and for the CPU. All but the thin one cost about the same number of multiply-adds, so the wide one
+# is shallow: resnet-small is ResNet-50 at half its width with three blocks in each stage, wide-resnet-small is twice as
 # wide inside with one. resnet-thin is the control: the layers of resnet-small at a quarter of its inner width.
-_SMALL: dict[str, Callable[[], ResNet | DenseNet]] = {
+SMALL_RESNETS: Mapping[str, Callable[[], ResNet]] = {
     "resnet-small": lambda: _resnet(blocks=3, inner=32),
-    "densenet-small": lambda: DenseNet(growth_rate=24, block_config=(4, 8, 12, 8), num_init_features=48),
     "wide-resnet-small": lambda: _resnet(blocks=1, inner=64),
     "resnet-thin": lambda: _resnet(blocks=3, inner=8),
+}
+_SMALL: Mapping[str, Callable[[], ResNet | DenseNet]] = {
+    "densenet-small": lambda: DenseNet(growth_rate=24, block_config=(4, 8, 12, 8), num_init_features=48),
+    **SMALL_RESNETS,
 }
 TRUNKS = (*_LARGE, _CNN6, *_SMALL)
 

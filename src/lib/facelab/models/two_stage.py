@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from facelab.models.blocks import Bottleneck
 from facelab.models.fan import Hourglass
-from facelab.models.trunks import ImageNetColours
+from facelab.models.trunks import SMALL_RESNETS, ImageNetColours
 
-_TRUNKS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
+_LARGE = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
+_TRUNKS = (*_LARGE, *SMALL_RESNETS)
 _TRUNK_STRIDE = 16  # of a ResNet whose fifth block keeps its resolution
 _HEAD_STRIDE = 4
 _NEW = 0.01  # deviation of the new filters of the depth network
@@ -26,14 +27,15 @@ class PartDetection(nn.Module):
     deconvolution and a 1 x 1 convolution, and a bilinear enlargement to the picture's size.
 
     Args:
-        landmarks: N. trunk: a ResNet of torchvision, by name; the paper has ``"resnet152"``.
+        landmarks: N. trunk: a ResNet of torchvision by name, the paper has ``"resnet152"``; or one of
+            ``SMALL_RESNETS``.
         pretrained: start from ImageNet's weights, which torchvision downloads; else He's initialisation.
         prior: what the untrained network answers everywhere. The paper's zeros answer one half, although discs take a
             few thousandths of a map: to learn that alone takes a thousand steps.
     Shapes:
         ``(B, 3, H, W)`` RGB in [0, 1] to ``(B, N, H, W)``; H and W multiples of 32.
     Raises:
-        ValueError: on an unknown trunk, or a picture of the wrong shape or dtype.
+        ValueError: on an unknown trunk, one without weights to start from, or a picture of the wrong shape or dtype.
     Source: Bulat and Tzimiropoulos 2016 (3DFAW), section 2.1. The paper sends to its parent for the layers after the
     trunk: a 1 x 1 convolution to N maps before the deconvolution, and the enlargement, are from there.
     """
@@ -47,7 +49,10 @@ class PartDetection(nn.Module):
         if not 0 < prior < 1:
             raise ValueError(f"PartDetection prior: expected a number between 0 and 1, got {prior}")
         _positive("PartDetection", landmarks=landmarks)
-        resnet = torchvision.models.get_model(trunk, weights="DEFAULT" if pretrained else None)
+        if pretrained and trunk not in _LARGE:
+            raise ValueError(f"PartDetection pretrained: expected one of {', '.join(_LARGE)}, got {trunk!r}")
+        small = SMALL_RESNETS.get(trunk)
+        resnet = small() if small else torchvision.models.get_model(trunk, weights="DEFAULT" if pretrained else None)
         channels = resnet.fc.in_features
         _keep_resolution(resnet.layer4)
         self.colours = ImageNetColours()
