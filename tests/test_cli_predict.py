@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +14,18 @@ from matplotlib import cbook
 from PIL import Image
 from torch import Tensor, nn
 
-from facelab import recipes
+from facelab import load, recipes
 from facelab.cli import cli
 from facelab.data import FaceSample, landmark_box
+from facelab.data.images import read_image
 from facelab.data.readers.pts import read_pts
+from facelab.face3d import builtin_face
+from facelab.predict import METHODS
 from facelab.recipes import fan_depth
 from facelab.training.keeper import MODEL
 from facelab.training.weights import save_weights
 
+pytestmark = pytest.mark.usefixtures("cached")
 _PORTRAIT = Path(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
 
 
@@ -130,6 +134,71 @@ def test_the_depth_network_of_the_paper_fits(run: Path, tmp_path: Path, monkeypa
     assert len(z) == 68 and z.std() > 0 and abs(z.mean()) < 1e-2
 
 
+def _ship(book: Path, method: str) -> None:
+    """An untrained network of a method, and that of depths, in the book."""
+    folder, recipe = METHODS[method]
+    for name, made_by in {folder: recipe, "fan-depth": "fan-depth"}.items():
+        _write_run(book / "data" / "checkpoints" / name, made_by)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_finds_points_in_three_dimensions(book: Path, method: str) -> None:
+    _ship(book, method)
+    result = _run("predict", _PORTRAIT, "--model", method)
+    assert result.exit_code == 0, result.output
+    rows = _rows(result.output)
+    assert len(rows) == (66 if method == "two_stage" else 68)
+    points = np.array([[float(row[axis]) for axis in "xyz"] for row in rows])
+    assert np.isfinite(points).all() and abs(points[:, 2].mean()) < 1e-2
+    (face,) = load(method).faces(read_image(_PORTRAIT))
+    np.testing.assert_allclose(face.landmarks, points, atol=2e-3)
+    assert (face.peak is not None) == (method == "fan")
+    assert (face.parameters is not None) == (method in ("tddfa", "cln"))
+
+
+@pytest.mark.parametrize("kind", ["obj", "ply"])
+def test_a_mesh_is_written_upright(book: Path, tmp_path: Path, kind: str) -> None:
+    trimesh = pytest.importorskip("trimesh", reason="trimesh is not installed")
+    _ship(book, "tddfa")
+    output = tmp_path / f"face.{kind}"
+    assert _run("predict", _PORTRAIT, "--model", "tddfa", "--output", output).exit_code == 0
+    mesh = trimesh.load(output, process=False)
+    (face,) = load("tddfa").faces(read_image(_PORTRAIT))
+    vertices, triangles = face.mesh()
+    np.testing.assert_allclose(mesh.vertices, vertices * torch.tensor([1.0, -1.0, 1.0]), rtol=1e-4, atol=1e-3)
+    np.testing.assert_array_equal(mesh.faces, triangles)
+
+
+def test_landmarks_lie_on_the_mesh(book: Path) -> None:
+    _ship(book, "cln")
+    predictor = replace(load("cln"), mirror=False)
+    (face,) = predictor.faces(read_image(_PORTRAIT))
+    vertices, _ = face.mesh()
+    torch.testing.assert_close(vertices[builtin_face().landmarks], face.landmarks, rtol=1e-4, atol=1e-2)
+
+
+def test_who_finds_no_mesh_says_so(shipped: Path, pair: Path, tmp_path: Path) -> None:
+    result = _run("predict", _PORTRAIT, "--output", tmp_path / "face.obj")
+    assert result.exit_code == 2
+    assert "face.obj: expected a network that finds a mesh: --model tddfa or --model cln" in result.output
+    assert "OBJ holds one face, 2 found" in _run("predict", pair, "--output", tmp_path / "face.obj").output
+    assert not (tmp_path / "face.obj").exists()
+    with pytest.raises(ValueError, match="mesh: expected a method that finds the 62 parameters"):
+        load("fan").faces(read_image(_PORTRAIT))[0].mesh()
+
+
+def test_an_unknown_method_is_told(book: Path) -> None:
+    result = _run("predict", _PORTRAIT, "--model", "tdfa")
+    assert result.exit_code == 2
+    assert "method: there is no 'tdfa'; did you mean 'tddfa'? expected one of two_stage, fan, " in result.output
+
+
+def test_a_depth_network_is_refused_where_depth_is_known(book: Path, tmp_path: Path) -> None:
+    _ship(book, "tddfa")
+    result = _run("predict", _PORTRAIT, "--model", "tddfa", "--depth", book / "data" / "checkpoints" / "fan-depth")
+    assert result.exit_code == 2 and "expected no depth network; tddfa-photographs finds z itself" in result.output
+
+
 def test_all_files_tell_of_the_same_points(shipped: Path, tmp_path: Path) -> None:
     files = [tmp_path / "out" / f"points.{kind}" for kind in ("csv", "json", "pts", "PNG")]
     result = _run("predict", _PORTRAIT, *(word for file in files for word in ("--output", file)))
@@ -180,7 +249,7 @@ def test_a_pts_file_holds_one_face_and_nothing_is_written_for_more(shipped: Path
     out = tmp_path / "out"
     result = _run("predict", pair, "--output", out / "all.csv", "--output", out / "points.pts")
     assert result.exit_code == 2 and result.output.count("\n") == 1
-    assert "points.pts: PTS holds one face, 2 found; write .csv or .json, or choose with --box" in result.output
+    assert "points.pts: PTS holds one face, 2 found; write .json, or choose with --box" in result.output
     assert not out.exists()
 
 
@@ -241,7 +310,7 @@ def test_a_run_of_the_other_kind_is_refused(run: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--output", "face.gif"), "face.gif: expected a name that ends in .csv, .json, .pts or .png"),
+        (("--output", "face.gif"), "face.gif: expected a name that ends in .csv, .json, .pts, .obj, .ply or .png"),
         (("--output", "photo.png"), "photo.png: is the photograph itself; name another file"),
         (("--box", "9", "9", "5", "20"), "box: expected finite x0 < x1 and y0 < y1 in pixels, got 9 9 5 20"),
         (("--box", "nan", "9", "5", "20"), "box: expected finite x0 < x1 and y0 < y1 in pixels, got nan 9 5 20"),

@@ -10,6 +10,7 @@ from facelab.data import FaceSample
 from facelab.recipes.shipping import LARGEST
 
 NAMES = [name for name in recipes.RECIPES if name.endswith("-photographs")]
+pytestmark = pytest.mark.usefixtures("cached")
 _ALL = 25 * 10**6  # bytes of all networks that come with the book, those of depths included
 
 

@@ -12,7 +12,9 @@ from facelab import recipes
 from facelab.data import Augmentation, FaceSample, crop_faces
 from facelab.face3d.maps import PositionMaps
 from facelab.face3d.parameters import project
+from facelab.markups import markup
 from facelab.models.prnet import positions_of
+from facelab.recipes.runs import errors_on
 from facelab.recipes.tddfa_rivals import POSITION_MAPS, VOLUMES, PositionMapRecipe, surface_model
 from tests.recipes.says import Says
 
@@ -88,6 +90,41 @@ def test_true_maps_give_the_landmarks() -> None:
         torch.testing.assert_close(recipe.measure(model, slice(None))["nme"], errors)
         vertices = recipe.vertices(model, batch)
     torch.testing.assert_close(points, vertices[:, surface_model().landmarks])
+
+
+def test_the_mirrored_picture_counts_by_half() -> None:
+    batch = _faces(MAPS)
+    images, maps = MAPS.prepare(batch, torch.Generator())
+    side = batch.image.shape[3] - 1.0
+    x0, y0, x1, y1 = batch.box.unbind(1)
+    turned = replace(batch, image=batch.image.flip(3), box=torch.stack([side - x1, y0, side - x0, y1], 1))
+    crop, back = (crop_faces(each, MAPS.size, MAPS.crop) for each in (batch, turned))
+    torch.testing.assert_close(back.image, crop.image.flip(3), atol=1e-4, rtol=0.0)
+    model = _Twice(images, maps)
+    points = MAPS.landmarks(model, batch)
+    other = MAPS.landmarks(model, turned)[:, list(markup("68").mirror)]
+    other[..., 0] = side - other[..., 0]
+    torch.testing.assert_close(MAPS.landmarks(model, batch, mirror=True), (points + other) / 2)
+    assert float((other - points).norm(dim=2).mean()) > 1
+
+
+class _Twice(nn.Module):
+    """The same maps for pictures and for mirrored ones, which is wrong of the latter."""
+
+    def __init__(self, images: Tensor, maps: Tensor) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+        self.images, self.maps = images, maps
+
+    def forward(self, images: Tensor) -> Tensor:
+        near = [torch.allclose(images, each, atol=1e-3) for each in (self.images, self.images.flip(3))]
+        assert any(near)
+        return self.maps
+
+
+def test_volumes_have_no_landmarks_to_score() -> None:
+    with pytest.raises(ValueError, match="VolumeRecipe: expected a network that finds landmarks in a picture"):
+        errors_on(CELLS, nn.Identity(), CELLS.test_set())
 
 
 def test_maps_follow_the_augmentation() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
-from facelab.predict.predictor import MARKUP, Network, PredictedFace, Predictor
+from facelab.predict.predictor import Network, PredictedFace, Predictor
 
 _DIGITS = 3
 
@@ -33,6 +33,8 @@ def to_csv(faces: Sequence[PredictedFace]) -> str:
 def to_json(faces: Sequence[PredictedFace], predictor: Predictor, image: Tensor, name: str) -> str:
     """All that is known: photograph, networks, and of each face its box and landmarks ``[x, y]`` or ``[x, y, z]``.
 
+    Of methods that find them also the 62 parameters, with the camera to the photograph's pixels.
+
     Args:
         image: the photograph ``(3, H, W)``. name: of its file.
     """
@@ -40,7 +42,7 @@ def to_json(faces: Sequence[PredictedFace], predictor: Predictor, image: Tensor,
         "photograph": name,
         "width": image.shape[2],
         "height": image.shape[1],
-        "markup": MARKUP,
+        "markup": predictor.points.recipe.markup,
         "network": _told(predictor.points),
         "depth_network": _told(predictor.depth),
         "decoder": predictor.decoder,
@@ -50,8 +52,9 @@ def to_json(faces: Sequence[PredictedFace], predictor: Predictor, image: Tensor,
         {
             "box": _rounded(face.box),
             "detected": face.detected,
-            "peak": round(face.peak, 3),
+            "peak": None if face.peak is None else round(face.peak, 3),
             "landmarks": _rounded(face.landmarks),
+            **({} if face.parameters is None else {"parameters": _rounded(face.parameters)}),
         }
         for face in faces
     ]

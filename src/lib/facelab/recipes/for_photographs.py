@@ -11,9 +11,7 @@ from typing import Any
 
 from facelab.data import Augmentation, preset
 from facelab.recipes import cln, direct, tddfa, two_stage
-from facelab.recipes.part_cascade import CascadeRecipe
 from facelab.recipes.two_stage import TwoStageRecipe
-from facelab.training import Optimizer, Training, WarmupCosine
 
 _STRONG = preset("strong")
 _UNMIRRORED = replace(_STRONG, mirror=0.0)  # mirrored faces have no parameters
@@ -31,28 +29,19 @@ def _profiles(papers: Mapping[str, Any], augmentation: Augmentation, epochs: int
     }
 
 
-ANISOTROPIC = _profiles(direct.PROFILES, _STRONG, epochs=24)
-TDDFA = _profiles(tddfa.PROFILES, _UNMIRRORED, epochs=24)
-CLN = _profiles(cln.PROFILES, _UNMIRRORED, epochs=24)
+ANISOTROPIC = _profiles(direct.PROFILES, _STRONG, epochs=16)
+TDDFA = _profiles(tddfa.PROFILES, _UNMIRRORED, epochs=16)
+CLN = _profiles(cln.PROFILES, _UNMIRRORED, epochs=16)
 
 
-def _two_stage(recipe: TwoStageRecipe) -> TwoStageRecipe:
-    return replace(recipe, cascade=replace(recipe.cascade, augmentation=_STRONG))
+def _two_stage(recipe: TwoStageRecipe, **changes: Any) -> TwoStageRecipe:
+    return replace(recipe, cascade=replace(recipe.cascade, augmentation=_STRONG, **changes))
 
 
-def _adamw(epochs: int) -> Training:
-    return Training(epochs, 8, Optimizer("adamw", 5e-3, weight_decay=0.01), WarmupCosine(0.2))
-
-
-_SMALL = CascadeRecipe(
-    size=64, trunk="resnet-thin", width=64, hourglass=3, blocks=1, head=64,
-    faces=8000, test_faces=1000, picture=80, disc=0.06, sigma=2 / 64,
-    detection=_adamw(2), regression=_adamw(2), joint=_adamw(4), augmentation=_STRONG,
-)  # fmt: skip
+_THIN = "resnet-thin"  # 1.3 million parameters; ResNet-18 has 11
 TWO_STAGE = {
-    "smoke": _two_stage(two_stage.PROFILES["smoke"]),
-    "quick": _two_stage(two_stage.PROFILES["quick"]),
-    # A trunk of 1.3 million parameters in place of ResNet-18 with its 11.
-    "cpu": TwoStageRecipe(_SMALL, blocks=(1, 2, 2, 1), width=16, training=_adamw(4)),
+    "smoke": _two_stage(two_stage.PROFILES["smoke"], trunk=_THIN),
+    "quick": _two_stage(two_stage.PROFILES["quick"], trunk=_THIN),
+    "cpu": _two_stage(two_stage.PROFILES["cpu"], trunk=_THIN, faces=8000, test_faces=1000),
     "gpu": _two_stage(two_stage.PROFILES["gpu"]),
 }

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from facelab.data import Augmentation, FaceSample, LiveFaces, SceneRanges, SyntheticFaces
+from facelab.markups import markup
 from facelab.metrics import nme
 from facelab.training import Fitted, Training, fit
 
@@ -102,6 +103,20 @@ def over(faces: Dataset[FaceSample], predict: Callable[[FaceSample], Tensor], ba
     """What ``predict`` says of each batch of a set, one after the other."""
     with torch.inference_mode():
         return torch.cat([predict(each) for each in DataLoader(faces, batch, collate_fn=FaceSample.stack)])
+
+
+def mean_with_mirrored(find: Callable[[FaceSample], Tensor], batch: FaceSample, scheme: str) -> Tensor:
+    """The mean ``(B, L, D)`` of what is found in pictures and, mirrored back, in their mirror images.
+
+    Args:
+        find: from a batch to landmarks ``(B, L, D)`` of the mark-up ``scheme`` in its pictures' pixels.
+    """
+    side = batch.image.shape[3] - 1.0
+    x0, y0, x1, y1 = batch.box.unbind(1)
+    turned = replace(batch, image=batch.image.flip(3), box=torch.stack([side - x1, y0, side - x0, y1], 1))
+    back = find(turned)[:, list(markup(scheme).mirror)]
+    back[..., 0] = side - back[..., 0]
+    return (find(batch) + back) / 2
 
 
 def landmarks_over(

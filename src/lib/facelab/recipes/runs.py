@@ -54,16 +54,16 @@ def errors_on(recipe: Any, model: nn.Module, faces: Any, mirror: bool = False) -
         recipe: of a network that finds landmarks in a picture.
         faces: indexed ``FaceSample`` with the 68-point mark-up.
     Raises:
-        ValueError: for another mark-up, or a recipe whose network is given landmarks.
+        ValueError: for another mark-up, or as :func:`markup_of`.
     """
-    errors = []
+    errors, wanted = [], markup_of(recipe)
     for index in range(len(faces)):
         sample: FaceSample = faces[index]
         if sample.markup != "68":
             raise ValueError(f"{sample.name}: expected the mark-up 68, got {sample.markup}")
         with torch.inference_mode():
             predicted = recipe.landmarks(model, FaceSample.stack([sample]), mirror=mirror)
-        errors.append(error_of(predicted[0, :, :2], sample.converted(markup_of(recipe))))
+        errors.append(error_of(predicted[0, :, :2], sample.converted(wanted)))
     return torch.stack(errors)
 
 
@@ -71,11 +71,11 @@ def markup_of(recipe: Any) -> str:
     """The mark-up of the landmarks that a recipe's network finds in a picture.
 
     Raises:
-        ValueError: if it is given landmarks, too.
+        ValueError: if it finds none, or is given landmarks, too.
     """
     name = getattr(recipe, "markup", None)
-    if name is None:
-        raise ValueError(f"{type(recipe).__name__}: expected a network that finds landmarks; this one is given some")
+    if name is None or not hasattr(recipe, "landmarks"):
+        raise ValueError(f"{type(recipe).__name__}: expected a network that finds landmarks in a picture")
     return str(name)
 
 

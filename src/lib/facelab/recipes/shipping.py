@@ -71,7 +71,7 @@ def _card(
     rows = {
         "recipe": f"`{what['recipe']}`, profile `{what['profile']}`, seed {what['seed']}: `{command}`",
         "faces": f"{recipe.faces} rendered with the built-in face; no photograph",
-        "epochs": recipe.training.epochs,
+        "epochs": ", then ".join(f"{each.epochs} {name}".strip() for name, each in recipe.trainings.items()),
         "size": f"{parameters:,} parameters, {size / 1e6:.2f} MB in half precision",
         "scores": f"on {len(recipe.test_set())} unseen rendered faces: {measured}",
         "made": f"{about['time']}, commit {about['commit']}, {about['processor']}, torch {torch.__version__}",

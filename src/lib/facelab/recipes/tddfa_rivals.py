@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from facelab.face3d.volumes import iso_surface, voxelize
 from facelab.models import VRN, PRNet
 from facelab.models.prnet import positions_of, shares_of
 from facelab.recipes.parametric import face_part
-from facelab.recipes.rendered import RenderedFaces, Trains, landmarks_over, over
+from facelab.recipes.rendered import RenderedFaces, Trains, landmarks_over, mean_with_mirrored, over
 from facelab.recipes.tddfa import PROFILES as PARAMETER_RECIPES
 from facelab.training import Training
 
@@ -102,8 +102,17 @@ class PositionMapRecipe(_DenseFaces):
         points = _maps(self.size, shares.device).decode(positions_of(shares, self.size))
         return crop.affine.inverse().apply(points + self.middle(points))
 
-    def landmarks(self, model: nn.Module, batch: FaceSample) -> Tensor:
-        """Landmarks ``(B, 68, 3)`` in the pixels of the batch's pictures: vertices of the mesh."""
+    def landmarks(self, model: nn.Module, batch: FaceSample, mirror: bool = False) -> Tensor:
+        """Landmarks ``(B, 68, 3)`` in the pixels of the batch's pictures: vertices of the mesh.
+
+        Args:
+            model: in evaluation mode. batch: its boxes say where the faces are; its labels are not looked at.
+            mirror: average with what is found in the mirrored picture.
+        """
+        find = partial(self._landmarks, model)
+        return mean_with_mirrored(find, batch, self.markup) if mirror else find(batch)
+
+    def _landmarks(self, model: nn.Module, batch: FaceSample) -> Tensor:
         return self.vertices(model, batch)[:, surface_model(batch.image.device).landmarks]
 
     def evaluate(self, model: nn.Module, faces: Dataset[FaceSample]) -> tuple[Tensor, Tensor]:

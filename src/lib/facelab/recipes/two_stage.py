@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from facelab.recipes.chain import train_in_turn
 from facelab.recipes.fan_depth import centred
 from facelab.recipes.guided import with_maps
 from facelab.recipes.part_cascade import MARKUP, CascadeRecipe, read_maps, truth
-from facelab.recipes.rendered import over
+from facelab.recipes.rendered import mean_with_mirrored, over
 from facelab.training import Fitted, Geometric, Optimizer, Training, WarmupCosine
 
 AXES = ("xy", "xyz", "x", "y", "z")  # the rows of the paper's table 3
@@ -120,15 +121,8 @@ class TwoStageRecipe:
             model: in evaluation mode. batch: its boxes say where the faces are; its labels are not looked at.
             mirror: the mean with the landmarks of the mirrored picture.
         """
-        points = self._landmarks(model, batch)
-        if not mirror:
-            return points
-        side = batch.image.shape[3] - 1.0
-        x0, y0, x1, y1 = batch.box.unbind(1)
-        turned = replace(batch, image=batch.image.flip(3), box=torch.stack([side - x1, y0, side - x0, y1], 1))
-        back = self._landmarks(model, turned)[:, torch.tensor(scheme(MARKUP).mirror)]
-        back[..., 0] = side - back[..., 0]
-        return (points + back) / 2
+        find = partial(self._landmarks, model)
+        return mean_with_mirrored(find, batch, MARKUP) if mirror else find(batch)
 
     def _landmarks(self, model: TwoStage, batch: FaceSample) -> Tensor:
         crop, _, heatmaps = self.cascade.maps(model.cascade, batch)
