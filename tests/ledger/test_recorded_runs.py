@@ -1,17 +1,18 @@
 """The runs of the papers' studies that the book's chapters are made from."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 import pytest
 
 from facelab.ledger import Quantity, results
 from facelab.ledger.experiments_anisotropic import anisotropic_experiments
+from facelab.ledger.experiments_cln import cln_experiments
 from facelab.ledger.experiments_fan import fan_experiments
 from facelab.ledger.experiments_tddfa import tddfa_experiments
 from facelab.ledger.experiments_two_stage import two_stage_experiments
-from facelab.recipes import anisotropic_studies, fan_studies, tddfa_studies, two_stage_studies
-from facelab.recipes.study_runs import Studies, Study
+from facelab.recipes import anisotropic_studies, cln_studies, fan_studies, tddfa_studies, two_stage_studies
+from facelab.recipes.study_runs import Studies, Study, rated
 
 Quantities = dict[str, dict[str, Quantity]]
 Record = tuple[Studies, Study, Callable[[Study], Quantities]]
@@ -25,11 +26,16 @@ def _tddfa(study: Study) -> Quantities:
     return tddfa_experiments(study, tddfa_studies.STUDIES.seeds(study, "cpu"))
 
 
+def _cln(study: Study) -> Quantities:
+    return cln_experiments(study, cln_studies.STUDIES.seeds(study, "cpu"))
+
+
 PAPERS = {
     "fan": (fan_studies.STUDIES, fan_experiments),
     "two-stage": (two_stage_studies.STUDIES, two_stage_experiments),
     "anisotropic": (anisotropic_studies.STUDIES, _anisotropic),
     "tddfa": (tddfa_studies.STUDIES, _tddfa),
+    "cln": (cln_studies.STUDIES, _cln),
 }
 
 
@@ -72,25 +78,32 @@ def test_recorded_results_are_those_of_the_recorded_runs(record: Record) -> None
         assert written[experiment].provenance["seeds"] == list(studies.seeds(recorded, "cpu"))
 
 
-KEPT = {
-    "anisotropic": (anisotropic_studies, {**anisotropic_studies.TUNED, **anisotropic_studies.TRUNKS}),
+# From the name of a network to the rates that it is tried with, and the rate that each network keeps.
+KEPT: dict[str, tuple[Studies, Callable[[str], Iterable[float]], Mapping[str, float]]] = {
+    "anisotropic": (
+        anisotropic_studies.STUDIES,
+        anisotropic_studies.rates,
+        {**anisotropic_studies.TUNED, **anisotropic_studies.TRUNKS},
+    ),
     "tddfa": (
-        tddfa_studies,
+        tddfa_studies.STUDIES,
+        tddfa_studies.rates,
         # VDC has half of its best rate: at that trainings of full length fly off with some seeds.
         {name: rate for name, rate in tddfa_studies.TUNED.items() if name != "VDC"}
         | {tddfa_studies.by_sgd(name): rate for name, rate in tddfa_studies.SGD_TUNED.items()}
         | {name: tddfa_studies.TRUNKS[name] for name in ("mobilenet-v3 x0.5", "resnet-22")}
         | {"PRNet x0.25": tddfa_studies.MAPS["PRNet x0.25"][1]},
     ),
+    "cln": (cln_studies.STUDIES, lambda name: cln_studies.RATES, cln_studies.TUNED),
 }
 
 
 @pytest.mark.parametrize("paper", KEPT)
 def test_each_loss_and_trunk_keeps_the_rate_that_was_best_for_it(paper: str) -> None:
-    studies, kept = KEPT[paper]
-    recorded = studies.STUDIES.read(studies.STUDIES.folder("cpu"), "cpu")
+    studies, rates, kept = KEPT[paper]
+    recorded = studies.read(studies.folder("cpu"), "cpu")
     for name, rate in kept.items():
-        errors = {each: recorded.values(studies.rated(name, each), "plain", "nme") for each in studies.rates(name)}
+        errors = {each: recorded.values(rated(name, each), "plain", "nme") for each in rates(name)}
         assert rate == min(errors, key=lambda each: sum(errors[each])), name
 
 

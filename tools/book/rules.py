@@ -32,6 +32,7 @@ SPEAKING = (
     'class="facelab-ellipses"',
     'class="facelab-face-controls"',
     'class="facelab-clip"',
+    'class="facelab-tiles"',
 )
 """Outputs that carry a text of their own."""
 

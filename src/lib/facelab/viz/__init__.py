@@ -1,10 +1,13 @@
 """Figures: interactive ones that live in a page without a kernel, and still ones."""
 
 from facelab.viz.architecture import network_figure
+from facelab.viz.attention_maps import attention_sheet, token_figure
+from facelab.viz.bar_places import bands_figure, bar_figure
 from facelab.viz.boxes import measured_shapes
 from facelab.viz.choices import choices_figure
 from facelab.viz.clip_tracks import ClipFigure, clip_figure
 from facelab.viz.clouds import landmark_cloud, landmark_views
+from facelab.viz.complementary import complementary_figure
 from facelab.viz.contour_frames import contour_axes, contour_errors, mean_face
 from facelab.viz.curves import (
     bits_figure,
@@ -27,14 +30,18 @@ from facelab.viz.heatmaps import heatmap_explorer, stack_explorer
 from facelab.viz.laboratory import Laboratory, Switch
 from facelab.viz.loss_surfaces import LossSurface, loss_surface_figure, loss_surfaces
 from facelab.viz.markups import jaw_explorer, markup_explorer, placed
+from facelab.viz.mesh_differences import mesh_difference_figure
 from facelab.viz.mesh_errors import LinkedScenes, mesh_error_figure
 from facelab.viz.meshes import face_figure, landmark_names, landmark_trace, mesh_scene, mesh_trace
 from facelab.viz.occlusion import occlusion_sensitivity, share_near
 from facelab.viz.portraits import portrait_camera, portraits, studio_light
+from facelab.viz.ratios import Ratio, ratios_figure
+from facelab.viz.reparametrization import block_figure, branch_kernels, kernel_figure
 from facelab.viz.slides import Overlay, slides
 from facelab.viz.source import show_source
 from facelab.viz.style import ACCENT, BASELINE, NEUTRAL, ON_SKIN, PREDICTION, TRUTH, style
 from facelab.viz.tables import spread, table
+from facelab.viz.tiles import ShuffleFigure, shuffle_figure, travelled
 from facelab.viz.trade_off import TradeOff, trade_off_figure
 from facelab.viz.turning import turning_figure
 from facelab.viz.two_stage import two_stage_figure
@@ -56,13 +63,21 @@ __all__ = [
     "LinkedScenes",
     "LossSurface",
     "Overlay",
+    "Ratio",
+    "ShuffleFigure",
     "Switch",
     "TradeOff",
     "assumed_covariances",
+    "attention_sheet",
+    "bands_figure",
+    "bar_figure",
     "bits_figure",
+    "block_figure",
+    "branch_kernels",
     "ced_figure",
     "choices_figure",
     "clip_figure",
+    "complementary_figure",
     "contact_sheet",
     "contour_axes",
     "contour_errors",
@@ -80,6 +95,7 @@ __all__ = [
     "history_figure",
     "jaw_explorer",
     "jpeg",
+    "kernel_figure",
     "landmark_cloud",
     "landmark_names",
     "landmark_trace",
@@ -90,6 +106,7 @@ __all__ = [
     "mean_face",
     "measure_ellipses",
     "measured_shapes",
+    "mesh_difference_figure",
     "mesh_error_figure",
     "mesh_scene",
     "mesh_trace",
@@ -100,12 +117,14 @@ __all__ = [
     "portrait_camera",
     "portraits",
     "rates_figure",
+    "ratios_figure",
     "render_mesh",
     "render_views",
     "runs_figure",
     "share_near",
     "show_image",
     "show_source",
+    "shuffle_figure",
     "slides",
     "spread",
     "stack_explorer",
@@ -114,7 +133,9 @@ __all__ = [
     "style",
     "sweep_figure",
     "table",
+    "token_figure",
     "trade_off_figure",
+    "travelled",
     "turning_figure",
     "two_stage_figure",
 ]
