@@ -32,6 +32,19 @@ def run(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_a_training_of_two_branches_ends_with_its_epochs(tmp_path: Path) -> None:
+    """Its history has lists of choices besides numbers."""
+    folder = tmp_path / "run"
+    result = _run("train", "tddfa", "--profile", "smoke", "--quiet", "--output", folder)
+    assert result.exit_code == 0, result.output
+    entries = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    assert all(isinstance(entry["kept"], list) for entry in entries)
+    *lines, last = result.output.splitlines()
+    assert last == str(folder / "model.safetensors")
+    numbers = [line for line in lines if line.startswith("epoch ")]
+    assert len(numbers) == len(entries) == 2 and all("  loss " in line and "kept" not in line for line in numbers)
+
+
 def test_a_run_tells_what_it_is(run: Path) -> None:
     told = json.loads((run / "run.json").read_text())
     assert (told["recipe"], told["profile"], told["seed"], told["settings"]) == ("fan", "smoke", 3, {})

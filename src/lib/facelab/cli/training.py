@@ -40,7 +40,8 @@ def train(
     if os.environ.get("RANK", "0") != "0":
         return  # one of the processes that torchrun started speaks
     for entry in history:
-        numbers = "  ".join(f"{name} {value:.5g}" for name, value in entry.items() if name != "epoch")
+        told = {name: value for name, value in entry.items() if name != "epoch"}
+        numbers = "  ".join(f"{name} {value:.5g}" for name, value in told.items() if isinstance(value, (int, float)))
         click.echo(f"epoch {entry['epoch']:3.0f}  {numbers}")
     click.echo(folder / MODEL)
 
