@@ -20,7 +20,7 @@ export OMP_NUM_THREADS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || 
 export NUMBA_NUM_THREADS ?= $(OMP_NUM_THREADS)
 
 .DEFAULT_GOAL := help
-.PHONY: help env book html reference tidy test serve lint bench clean
+.PHONY: help env book html reference tidy offline test serve lint bench clean
 
 help: ## list the targets
 	@echo "From Heatmaps to Meshes"
@@ -52,6 +52,9 @@ reference: $(READY) ## run the notebooks under the cpu profile and keep the outp
 
 tidy: $(READY) ## put the notebooks into canonical form
 	@$(TOOL) tidy
+
+offline: $(READY) ## pack pages, notebooks and package into one zip, _build/offline
+	@$(TOOL) offline
 
 test: $(READY) ## test the package, the notebooks and the built pages
 	@status=0; \

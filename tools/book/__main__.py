@@ -15,6 +15,7 @@ import yaml
 from tools.book import site
 from tools.book.layout import BUILD, ROOT, BookError, check_profile, notebooks, select, short_name
 from tools.book.notebooks import canonical, injected, overrides, read, with_outputs, write
+from tools.book.offline import NAME, pack
 from tools.book.runner import run_all, run_file
 
 
@@ -85,6 +86,14 @@ def nbval_copies() -> None:
         notebook = read(ROOT / page)
         values = overrides(notebook, {"profile": "smoke"}, short_name(page))
         write(injected(notebook, values), target / page)
+
+
+@main.command()
+def offline() -> None:
+    """Render the committed outputs, and pack pages, notebooks and package into one zip file."""
+    pages = site.build(site.COMMITTED, site.committed).parent
+    packed = pack(pages, BUILD / "offline" / f"{NAME}.zip")
+    print(f"wrote {packed.relative_to(ROOT)}, {packed.stat().st_size / 2**20:.0f} MB")
 
 
 @main.command()
