@@ -13,6 +13,7 @@ import click
 import yaml
 
 from tools.book import site
+from tools.book import sources as index
 from tools.book.layout import BUILD, ROOT, BookError, check_profile, notebooks, select, short_name
 from tools.book.notebooks import canonical, injected, overrides, read, with_outputs, write
 from tools.book.offline import NAME, pack
@@ -86,6 +87,13 @@ def nbval_copies() -> None:
         notebook = read(ROOT / page)
         values = overrides(notebook, {"profile": "smoke"}, short_name(page))
         write(injected(notebook, values), target / page)
+
+
+@main.command()
+def sources() -> None:
+    """Make the index from papers to code to tests anew, from the docstrings."""
+    index.PAGE.write_text(index.page(), encoding="utf-8")
+    print(f"wrote {index.PAGE.relative_to(ROOT)}")
 
 
 @main.command()
