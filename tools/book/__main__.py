@@ -90,6 +90,15 @@ def nbval_copies() -> None:
 
 
 @main.command()
+def cover() -> None:
+    """Draw the moving picture of the first page anew."""
+    from tools.book.cover import write_cover  # torch and all else are slow to import
+
+    for path in write_cover():
+        print(f"wrote {path.relative_to(ROOT)}, {path.stat().st_size / 1000:.0f} kB")
+
+
+@main.command()
 def sources() -> None:
     """Make the index from papers to code to tests anew, from the docstrings."""
     index.PAGE.write_text(index.page(), encoding="utf-8")
