@@ -11,6 +11,7 @@ from typing import Any
 
 from facelab.data import Augmentation, preset
 from facelab.recipes import cln, direct, tddfa, two_stage
+from facelab.recipes.tddfa import TddfaRecipe
 from facelab.recipes.two_stage import TwoStageRecipe
 
 _STRONG = preset("strong")
@@ -29,9 +30,16 @@ def _profiles(papers: Mapping[str, Any], augmentation: Augmentation, epochs: int
     }
 
 
-ANISOTROPIC = _profiles(direct.PROFILES, _STRONG, epochs=8)
-TDDFA = _profiles(tddfa.PROFILES, _UNMIRRORED, epochs=8)
-CLN = _profiles(cln.PROFILES, _UNMIRRORED, epochs=8)
+def _mixed(recipe: TddfaRecipe) -> TddfaRecipe:
+    """By the fixed mixture of two losses, at its rate: as good as their contest, in half of the time."""
+    optimizer = replace(recipe.training.optimizer, learning_rate=5e-3)
+    return replace(recipe, optimisation="vanilla-joint", training=replace(recipe.training, optimizer=optimizer))
+
+
+_TDDFA = {name: recipe if name == "gpu" else _mixed(recipe) for name, recipe in tddfa.PROFILES.items()}
+ANISOTROPIC = _profiles(direct.PROFILES, _STRONG, epochs=16)
+TDDFA = _profiles(_TDDFA, _UNMIRRORED, epochs=16)
+CLN = _profiles(cln.PROFILES, _UNMIRRORED, epochs=16)
 
 
 def _two_stage(recipe: TwoStageRecipe, **changes: Any) -> TwoStageRecipe:

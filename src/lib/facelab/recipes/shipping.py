@@ -68,6 +68,7 @@ def _card(
         f"{name} {100 * half[name]:.3f} % ({100 * whole[name]:.3f} % before rounding)" for name in half
     )
     command = f"python -m facelab train {what['recipe']} --profile {what['profile']} --seed {what['seed']}"
+    command += "".join(f" --set {field}={value}" for field, value in what["settings"].items())
     rows = {
         "recipe": f"`{what['recipe']}`, profile `{what['profile']}`, seed {what['seed']}: `{command}`",
         "faces": f"{recipe.faces} rendered with the built-in face; no photograph",
