@@ -8,19 +8,20 @@ import torch
 from matplotlib import cbook
 from safetensors import safe_open
 
-from facelab import recipes
+from facelab import load, recipes
 from facelab.data import read_image
-from facelab.markups import markup
+from facelab.face3d import builtin_face
+from facelab.markups import convert, markup
 from facelab.places import data_folder
-from facelab.predict import PredictedFace, Predictor, landmark_box_of_detection
+from facelab.predict import METHODS, PredictedFace, Predictor, landmark_box_of_detection
 from facelab.recipes.fan import FanRecipe
 from facelab.recipes.fan_depth import FanDepthRecipe
 from facelab.training import describe
 from facelab.training.describe import NO_EFFECT
 from facelab.training.keeper import MODEL
 
-NAMES = ("fan", "fan-depth")
-LARGEST = 8_000_000  # bytes: what a checkout may hold of them
+NAMES = ("fan", "fan-depth", "tddfa", "two-stage")
+LARGEST, ALL = 8_000_000, 25_000_000  # bytes: of one file, and of all that a checkout holds
 
 
 def _folder(name: str) -> Path:
@@ -49,7 +50,21 @@ def test_weights_are_half_precision(name: str) -> None:
 def test_the_recipe_is_that_of_today(name: str) -> None:
     told = json.loads((_folder(name) / "run.json").read_text())
     recipe = recipes.changed(recipes.get(told["recipe"], told["profile"]), told["settings"])
-    assert told["fields"] == json.loads(json.dumps(describe(recipe, NO_EFFECT)))
+    fields = told["fields"].get("whole", told["fields"])  # of a training that is a part of a recipe
+    assert fields == json.loads(json.dumps(describe(recipe, NO_EFFECT)))
+
+
+def test_all_that_come_with_the_book_are_tested_and_small_together() -> None:
+    folder = data_folder() / "checkpoints"
+    assert {path.name for path in folder.iterdir() if path.is_dir()} == set(NAMES)
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < ALL
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_card_tells_recipe_scores_and_licence(name: str) -> None:
+    told, card = json.loads((_folder(name) / "run.json").read_text()), (_folder(name) / "README.md").read_text()
+    for word in (told["recipe"], f"profile `{told['profile']}`", f"seed {told['seed']}", "before rounding", "licence"):
+        assert word in card, word
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +111,21 @@ def test_what_is_no_face_is_left_out(predictor: Predictor, monkeypatch: pytest.M
 
 
 PARTS = {"brows": range(17, 27), "eyes": range(36, 48), "nose": range(31, 36), "mouth": range(48, 68), "chin": (8,)}
+
+
+@pytest.mark.parametrize("method", [name for name, (folder, _) in METHODS.items() if folder in NAMES])
+def test_methods_agree_on_the_portrait(method: str, face: PredictedFace) -> None:
+    """Within a tenth of the box, point for point, as far as mark-ups go together."""
+    portrait = read_image(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
+    (found,) = load(method).faces(portrait)
+    expected = convert(face.landmarks[None], "68", found.markup)[0]
+    apart = (found.landmarks[:, :2] - expected[:, :2]).norm(dim=1)
+    side = (face.box[2:] - face.box[:2]).prod().sqrt()
+    assert float(apart.mean() / side) < 0.1
+    if found.parameters is not None:
+        vertices, _ = found.mesh()
+        on_mesh = vertices[builtin_face().landmarks][:, :2]
+        assert float((on_mesh - expected[:, :2]).norm(dim=1).mean() / side) < 0.12  # without the mirrored picture
 
 
 def test_the_nose_is_nearer_than_the_ears(face: PredictedFace) -> None:
