@@ -106,6 +106,7 @@ def test_the_mirrored_picture_counts_by_half() -> None:
     other[..., 0] = side - other[..., 0]
     torch.testing.assert_close(MAPS.landmarks(model, batch, mirror=True), (points + other) / 2)
     assert float((other - points).norm(dim=2).mean()) > 1
+    torch.testing.assert_close(MAPS.evaluate(model, MAPS.test_set(), mirror=True)[0], (points + other) / 2)
 
 
 class _Twice(nn.Module):

@@ -115,10 +115,10 @@ class PositionMapRecipe(_DenseFaces):
     def _landmarks(self, model: nn.Module, batch: FaceSample) -> Tensor:
         return self.vertices(model, batch)[:, surface_model(batch.image.device).landmarks]
 
-    def evaluate(self, model: nn.Module, faces: Dataset[FaceSample]) -> tuple[Tensor, Tensor]:
+    def evaluate(self, model: nn.Module, faces: Dataset[FaceSample], mirror: bool = False) -> tuple[Tensor, Tensor]:
         """Landmarks and errors of a whole set, see :func:`facelab.recipes.rendered.landmarks_over`."""
         model.eval()
-        return landmarks_over(faces, lambda batch: self.landmarks(model, batch), batch=64)
+        return landmarks_over(faces, lambda batch: self.landmarks(model, batch, mirror), batch=64)
 
 
 @dataclass(frozen=True)
