@@ -133,7 +133,7 @@ def test_a_run_is_read_and_scored(recipe: TwoStageRecipe, run: Path) -> None:
 
 
 def test_a_network_that_is_given_landmarks_is_not_scored() -> None:
-    with pytest.raises(ValueError, match="FanDepthRecipe: expected a network that finds landmarks; this one is given"):
+    with pytest.raises(ValueError, match="FanDepthRecipe: expected a network that finds landmarks in a picture"):
         markup_of(recipes.get("fan-depth", "smoke"))
 
 
