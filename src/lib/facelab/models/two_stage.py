@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 import torchvision
 from torch import Tensor, nn
+from torchvision.models import ResNet
 
 from facelab.models.blocks import Bottleneck
 from facelab.models.fan import Hourglass
@@ -44,15 +45,10 @@ class PartDetection(nn.Module):
         self, landmarks: int = 66, trunk: str = "resnet152", pretrained: bool = False, prior: float = 0.5
     ) -> None:
         super().__init__()
-        if trunk not in _TRUNKS:
-            raise ValueError(f"PartDetection trunk: expected one of {', '.join(_TRUNKS)}, got {trunk!r}")
         if not 0 < prior < 1:
             raise ValueError(f"PartDetection prior: expected a number between 0 and 1, got {prior}")
         _positive("PartDetection", landmarks=landmarks)
-        if pretrained and trunk not in _LARGE:
-            raise ValueError(f"PartDetection pretrained: expected one of {', '.join(_LARGE)}, got {trunk!r}")
-        small = SMALL_RESNETS.get(trunk)
-        resnet = small() if small else torchvision.models.get_model(trunk, weights="DEFAULT" if pretrained else None)
+        resnet = _resnet(trunk, pretrained)
         channels = resnet.fc.in_features
         _keep_resolution(resnet.layer4)
         self.colours = ImageNetColours()
@@ -320,6 +316,18 @@ def _several(count: int) -> Callable[[int, int], nn.Module]:
 
 def _convolved(in_channels: int, out_channels: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1), nn.BatchNorm2d(out_channels), nn.ReLU())
+
+
+def _resnet(trunk: str, pretrained: bool) -> ResNet:
+    """One of ``_TRUNKS``, with its last layers."""
+    if trunk not in _TRUNKS:
+        raise ValueError(f"PartDetection trunk: expected one of {', '.join(_TRUNKS)}, got {trunk!r}")
+    if pretrained and trunk not in _LARGE:
+        raise ValueError(f"PartDetection pretrained: expected one of {', '.join(_LARGE)}, got {trunk!r}")
+    if trunk in SMALL_RESNETS:
+        return SMALL_RESNETS[trunk]()
+    network: ResNet = torchvision.models.get_model(trunk, weights="DEFAULT" if pretrained else None)
+    return network
 
 
 def _keep_resolution(layer: nn.Module) -> None:
