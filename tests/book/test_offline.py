@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -45,11 +46,11 @@ def test_the_package_in_it_is_whole(packed: Path, tmp_path: Path) -> None:
         archive.extractall(tmp_path)
     package = tmp_path / NAME / "package"
     command = "import facelab.places as p; print(p.__file__); print(p.data_folder())"
-    python = ROOT / ".venv" / "bin" / "python"
-    if not python.exists():
-        pytest.skip("no .venv in this checkout")
     run = subprocess.run(
-        [python, "-c", command], env={"PYTHONPATH": str(package / "src" / "lib")}, capture_output=True, text=True
+        [sys.executable, "-c", command],
+        env={"PYTHONPATH": str(package / "src" / "lib")},
+        capture_output=True,
+        text=True,
     )
     assert run.returncode == 0, run.stderr
     where, data = run.stdout.splitlines()

@@ -13,6 +13,7 @@ from facelab.data import FaceSample, SelfShuffle, crop_faces
 from facelab.metrics import by_pose, nme, nme_3d
 from facelab.models import REPVGG_TRUNKS, multiply_adds
 from facelab.models.cln import ATTENTIONS, STREAMS, Outputs
+from facelab.models.counting import parameters
 from facelab.recipes.bars import PLACES, Bar, errors_by_place
 from facelab.recipes.cln import PROFILES, ClnRecipe
 from facelab.recipes.cln_studies import (
@@ -35,7 +36,7 @@ from facelab.recipes.cln_studies import (
     whole,
 )
 from facelab.recipes.rendered import TEST_SEED
-from facelab.recipes.study_runs import _stem, parameters
+from facelab.recipes.study_runs import _stem
 from facelab.training import describe
 from facelab.training.describe import flat
 

@@ -19,6 +19,7 @@ from facelab.data import (
     to_heatmap_pixels,
 )
 from facelab.models import FAN
+from facelab.models.counting import parameters
 from facelab.recipes import fan_studies
 from facelab.recipes.fan import FanRecipe
 from facelab.recipes.fan_studies import (
@@ -35,7 +36,6 @@ from facelab.recipes.fan_studies import (
     variants,
     width_of_equals,
 )
-from facelab.recipes.study_runs import parameters
 from facelab.training import describe
 from facelab.training.describe import flat
 

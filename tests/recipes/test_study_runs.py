@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import nn
 
+from facelab.models.counting import parameters
 from facelab.recipes import PROFILES, study_runs
 from facelab.recipes.fan_studies import STUDIES, variants
-from facelab.recipes.study_runs import Measured, Run, Studies, Study, Variant, by_yaw, parameters
+from facelab.recipes.study_runs import Measured, Run, Studies, Study, Variant, by_yaw
 from facelab.training import describe, load_weights
 
 ONLY = ("1 stack", "depth, unguided")

@@ -66,7 +66,7 @@ def _drawn(frames: FaceSample, index: int) -> Image.Image:
 
 
 def _with_heatmaps(picture: Tensor, points: Tensor) -> Tensor:
-    """The picture, dark, under the sum of the heatmaps."""
+    """The picture, dark, under the brightest of the heatmaps at each pixel."""
     maps = encode_heatmaps(points[None], _SIDE, _SIDE, _BLUR)[0].amax(0)
     bright = torch.from_numpy(np.asarray(plt.get_cmap("inferno")(maps.numpy()))[..., :3]).permute(2, 0, 1).float()
     return torch.maximum(0.35 * picture, bright)

@@ -27,7 +27,7 @@ _Box = tuple[float, float, float, float]
 @click.option("--box", "boxes", nargs=4, type=float, multiple=True, metavar="X0 Y0 X1 Y1",
               help="Around the landmarks of a face, in pixels, instead of the detector; once a face.")  # fmt: skip
 @click.option("--output", "outputs", type=FOLDER, multiple=True, metavar="FILE",
-              help="Ends in .csv, .json, .pts or .png; may be given several times.")  # fmt: skip
+              help="Ends in .csv, .json, .pts, .obj, .ply or .png; may be given several times.")  # fmt: skip
 @one_line
 def predict(
     photograph: Path,

@@ -16,6 +16,7 @@ from facelab.ledger.audits_arithmetic import (
     reaches,
 )
 from facelab.ledger.published import published
+from facelab.models.counting import parameters
 
 PAPER = "fan"
 _audit = partial(audit_of, PAPER)
@@ -50,7 +51,7 @@ def _network_sizes() -> Audit:
     sizes = []
     for stacks in range(1, len(cells) + 1):
         with torch.device("meta"):
-            sizes.append(sum(weight.numel() for weight in FAN(stacks).parameters()))
+            sizes.append(parameters(FAN(stacks)))
     fits = [printed(cell).meets(exactly(size) * Fraction(1, 10**6)) for cell, size in zip(cells, sizes, strict=True)]
     return _audit(
         "network-sizes",

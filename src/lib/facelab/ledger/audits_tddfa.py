@@ -16,6 +16,7 @@ from facelab.ledger.audits_arithmetic import (
     tally,
 )
 from facelab.ledger.published import Cell, published
+from facelab.models.counting import parameters
 
 PAPER = "tddfa"
 _audit = partial(audit_of, PAPER)
@@ -228,7 +229,7 @@ def _mobilenet_sizes() -> list[Audit]:
     for method, width in (("MobileNet", 1.0), ("MobileNet x0.75", 0.75)):
         cell = _column("parameters (M)", method)
         with torch.device("meta"):
-            size = sum(weight.numel() for weight in MobileNetV1(width).parameters())
+            size = parameters(MobileNetV1(width))
         audits.append(
             _audit(
                 f"mobilenet-{width:g}-parameters",

@@ -13,6 +13,7 @@ from facelab.models.coordinate_attention import (
     CoordinateAttention,
     CoordinateAttentionTransformer,
 )
+from facelab.models.counting import parameters
 from facelab.models.repvgg import REPVGG_TRUNKS, deployed
 from facelab.models.whitening import WhitenedParameters, centred
 
@@ -20,7 +21,7 @@ from facelab.models.whitening import WhitenedParameters, centred
 def _convolution(channels: int) -> nn.Module:
     with torch.device("meta"):
         replaced = CoordinateAttentionTransformer(channels)
-    return ConvolutionInstead(channels, sum(parameter.numel() for parameter in replaced.parameters()))
+    return ConvolutionInstead(channels, parameters(replaced))
 
 
 # From the channels of a map to what stands between trunk and pooling.

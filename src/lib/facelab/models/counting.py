@@ -1,4 +1,4 @@
-"""What a network costs: the multiply-adds of one forward pass."""
+"""What a network costs: its parameters, and the multiply-adds of one forward pass."""
 
 import copy
 from collections.abc import Sequence
@@ -6,6 +6,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
+
+
+def parameters(*networks: nn.Module) -> int:
+    """How many numbers are learnt."""
+    return sum(parameter.numel() for network in networks for parameter in network.parameters())
 
 
 def multiply_adds(network: nn.Module, shape: Sequence[int]) -> int:

@@ -16,6 +16,7 @@ from facelab.data import (
 )
 from facelab.metrics import auc, nme
 from facelab.models import FAN
+from facelab.models.counting import parameters
 from facelab.recipes.fan import PROFILES as FAN_PROFILES
 from facelab.recipes.fan import FanRecipe, points_of
 from facelab.recipes.fan_depth import PROFILES as DEPTH_PROFILES
@@ -23,7 +24,7 @@ from facelab.recipes.fan_depth import FanDepthRecipe
 from facelab.recipes.fan_lift import FanLiftRecipe
 from facelab.recipes.rendered import MILD, landmarks_over, over
 from facelab.recipes.settings import nearest
-from facelab.recipes.study_runs import Measured, Studies, Summary, Variant, by_yaw, parameters
+from facelab.recipes.study_runs import Measured, Studies, Summary, Variant, by_yaw
 from facelab.training import Optimizer, Training, WarmupCosine
 
 THRESHOLD = 0.07  # of the AUC: FAN's

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from facelab.models.counting import parameters
 from facelab.provenance import provenance
 from facelab.recipes.runs import told, trained
 from facelab.training import save_weights
@@ -63,7 +64,6 @@ def _card(
     recipe: Any, model: nn.Module, what: dict[str, Any], scores: tuple[dict[str, float], dict[str, float]], size: int
 ) -> str:
     about, (whole, half) = provenance(), scores
-    parameters = sum(parameter.numel() for parameter in model.parameters())
     measured = "; ".join(
         f"{name} {100 * half[name]:.3f} % ({100 * whole[name]:.3f} % before rounding)" for name in half
     )
@@ -73,7 +73,7 @@ def _card(
         "recipe": f"`{what['recipe']}`, profile `{what['profile']}`, seed {what['seed']}: `{command}`",
         "faces": f"{recipe.faces} rendered with the built-in face; no photograph",
         "epochs": ", then ".join(f"{each.epochs} {name}".strip() for name, each in recipe.trainings.items()),
-        "size": f"{parameters:,} parameters, {size / 1e6:.2f} MB in half precision",
+        "size": f"{parameters(model):,} parameters, {size / 1e6:.2f} MB in half precision",
         "scores": f"on {len(recipe.test_set())} unseen rendered faces: {measured}",
         "made": f"{about['time']}, commit {about['commit']}, {about['processor']}, torch {torch.__version__}",
         "licence": "that of this repository; neither data nor weights of others went into it",

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from facelab.metrics.pose import BINS, binned
+from facelab.models.counting import parameters
 from facelab.places import data_folder
 from facelab.provenance import provenance
 from facelab.training import describe, pick_device, save_weights
@@ -61,11 +62,6 @@ def at_rate(recipe: Any, rate: float) -> Any:
     if optimizer.name == "sgd":
         return recipe
     return replace(recipe, training=replace(recipe.training, optimizer=replace(optimizer, learning_rate=rate)))
-
-
-def parameters(network: nn.Module) -> int:
-    """How many numbers are learnt."""
-    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _mean(values: Tensor) -> float:

@@ -8,6 +8,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
+from facelab.models.counting import parameters
 from facelab.viz.style import NEUTRAL
 
 Shape = tuple[int, ...]
@@ -80,5 +81,5 @@ def in_lines(shape: Shape) -> str:
 
 def millions(*modules: nn.Module) -> str:
     """Parameters in millions, small numbers with a third digit."""
-    count = sum(parameter.numel() for module in modules for parameter in module.parameters()) / 1e6
+    count = parameters(*modules) / 1e6
     return f"{count:.2f}" if count >= 0.1 else f"{count:.3f}"

@@ -10,6 +10,7 @@ from matplotlib.patches import Circle
 from torch import Tensor, nn
 
 from facelab.models import RepVGGBlock
+from facelab.models.counting import parameters
 from facelab.viz.boxes import arrow, block, write
 from facelab.viz.style import ACCENT, BASELINE, NEUTRAL, PREDICTION, TRUTH, style
 
@@ -119,7 +120,7 @@ def block_figure(trained: RepVGGBlock) -> Figure:
         _before(ax, branches)
         _after(ax, one)
         for x, name, module in ((2.0, "in training", trained), (6.1, "deployed", one)):
-            write(ax, x, 3.25, f"{name}: {_count(module):,} parameters", size=_LARGE, weight="bold")
+            write(ax, x, 3.25, f"{name}: {parameters(module):,} parameters", size=_LARGE, weight="bold")
     return figure
 
 
@@ -139,7 +140,7 @@ def _before(ax: Axes, branches: list[tuple[str, nn.Module, str]]) -> None:
         block(ax, 2.05, y, 0.6, 0.36, colour)
         write(ax, 2.05, y, "BN", size=_LARGE, va="center")
         arrow(ax, (ends[0], y), (1.75, y))
-        write(ax, 1.55, y - 0.2, f"{_count(branch):,}", size=_SMALL)
+        write(ax, 1.55, y - 0.2, f"{parameters(branch):,}", size=_SMALL)
         if y != middle:
             ax.plot([2.35, plus], [y, y], color=NEUTRAL, linewidth=1)
             arrow(ax, (plus, y), (plus, middle + (0.12 if y > middle else -0.12)))
@@ -154,7 +155,7 @@ def _after(ax: Axes, one: nn.Module) -> None:
     y = 1.65
     block(ax, 5.65, y, 0.9, 0.42, TRUTH)
     write(ax, 5.65, y, "3 × 3, bias", size=_LARGE, va="center")
-    write(ax, 5.65, y - 0.24, f"{_count(one):,}", size=_SMALL)
+    write(ax, 5.65, y - 0.24, f"{parameters(one):,}", size=_SMALL)
     arrow(ax, (4.85, y), (5.2, y))
     _to_relu(ax, 6.1, y, 6.6)
     ax.axvline(4.55, 0.05, 0.86, color=NEUTRAL, linestyle="dotted", linewidth=1)
@@ -165,7 +166,3 @@ def _to_relu(ax: Axes, start: float, y: float, x: float) -> None:
     write(ax, x, y, "ReLU", size=_SMALL, va="center")
     arrow(ax, (start, y), (x - 0.25, y))
     arrow(ax, (x + 0.25, y), (x + 0.5, y))
-
-
-def _count(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
