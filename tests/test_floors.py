@@ -17,7 +17,7 @@ FLOORS = [
     {"models", "data"},
     {"training", "interop"},
     {"recipes", "viz"},
-    {"predict", "export", "ledger"},
+    {"predict", "export", "ledger", "exercises"},
     {"cli"},
     {"__main__"},
 ]
