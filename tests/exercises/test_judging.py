@@ -62,6 +62,14 @@ def test_several_values() -> None:
     assert NAMED.verdict({"y": 1.0, "x": 2.0}) == "Not right: x and y are exchanged."
 
 
+@pytest.mark.parametrize("answer", [[[1, 2], [3, 4]], torch.tensor([[1, 2], [3, 4]]), np.array([[1, 2], [3, 4]])])
+def test_lists_may_come_as_tables(answer: Any) -> None:
+    table = Exercise(lambda: [[1.0, 2.0], [3.0, 4.0]], {"rows are columns": lambda: [[1.0, 3.0], [2.0, 4.0]]})
+    assert table.verdict(answer) == RIGHT
+    assert table.verdict(np.asarray(answer).T) == "Not right: rows are columns."
+    assert table.verdict(torch.tensor(1.0)) == "Expected 2 values, found a number."
+
+
 def test_answers_may_be_off_by_what_the_exercise_allows() -> None:
     rough = Exercise(lambda: 100.0, {"that is half": lambda: 50.0}, relative=0.05)
     assert rough.verdict(104.0) == RIGHT

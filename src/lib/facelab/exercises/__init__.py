@@ -7,12 +7,34 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from facelab.exercises.anisotropic import ANISOTROPIC
+from facelab.exercises.benchmark import BENCHMARK
+from facelab.exercises.cln import CLN
+from facelab.exercises.faces_in_3d import FACES_IN_3D
+from facelab.exercises.fan import FAN
 from facelab.exercises.judging import Exercise
+from facelab.exercises.landmarks import LANDMARKS
+from facelab.exercises.measuring import MEASURING
 from facelab.exercises.tddfa import TDDFA
+from facelab.exercises.training import TRAINING
+from facelab.exercises.two_stage import TWO_STAGE
+from facelab.exercises.your_photograph import YOUR_PHOTOGRAPH
 
 __all__ = ["EXERCISES", "Exercise", "check", "verdict"]
 
-EXERCISES: Mapping[str, Exercise] = {**TDDFA}
+EXERCISES: Mapping[str, Exercise] = {
+    **LANDMARKS,
+    **MEASURING,
+    **FACES_IN_3D,
+    **TRAINING,
+    **TWO_STAGE,
+    **FAN,
+    **ANISOTROPIC,
+    **TDDFA,
+    **CLN,
+    **BENCHMARK,
+    **YOUR_PHOTOGRAPH,
+}
 """By the label that the book gives it."""
 
 

@@ -51,8 +51,9 @@ class Exercise:
         if isinstance(other, str):
             return isinstance(answer, str) and answer.strip().lower() == other.strip().lower()
         if isinstance(other, tuple | list):
-            same_length = isinstance(answer, tuple | list | Tensor) and len(answer) == len(other)
-            return same_length and all(map(self._same, answer, other))
+            parts = answer.tolist() if isinstance(answer, Tensor | np.ndarray) else answer
+            same_length = isinstance(parts, tuple | list) and len(parts) == len(other)
+            return same_length and all(map(self._same, parts, other))
         answer, other = _numbers(answer), _numbers(other)
         if answer is None or other is None or answer.shape != other.shape:
             return False
