@@ -24,7 +24,7 @@ def test_every_page_and_every_notebook_is_in_it(site: Path, packed: Path) -> Non
         assert archive.testzip() is None
     assert {f"site/{path.relative_to(site)}" for path in site.rglob("*.html")} <= names
     assert {f"notebooks/{page.relative_to('book')}" for page in notebooks()} <= names
-    assert {"README.txt", WHEELS, "package/pyproject.toml", "package/data/claims.yml"} <= names
+    assert {"README.txt", WHEELS, "package/pyproject.toml", "package/setup.py", "package/data/claims.yml"} <= names
     assert not [name for name in names if "__pycache__" in name or ".venv" in name]
 
 

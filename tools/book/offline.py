@@ -13,8 +13,8 @@ from tools.book.layout import ROOT, BookError, notebooks
 NAME = "heatmaps-to-meshes"
 WHEELS = "wheels.txt"
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same files make the same bytes, whenever they are packed
-_PACKAGE = ("README.md", "LICENSE", "pyproject.toml", "src", "data")
-_BUILD = "setuptools>=77"  # what builds the package where nothing can be fetched
+PACKAGE = ("README.md", "LICENSE", "MANIFEST.in", "pyproject.toml", "setup.py", "src", "data")  # what builds a wheel
+BUILD = "setuptools>=77"  # what builds the package where nothing can be fetched
 _README = f"""From Heatmaps to Meshes
 
 Read: open site/index.html in a browser. Nothing is fetched from elsewhere.
@@ -68,16 +68,16 @@ def _contents(site: Path) -> Iterator[tuple[str, bytes]]:
             yield f"site/{path.relative_to(site).as_posix()}", path.read_bytes()
     for page in notebooks():
         yield f"notebooks/{page.relative_to('book').as_posix()}", (ROOT / page).read_bytes()
-    for path in _kept(*_PACKAGE):
+    for path in kept(*PACKAGE):
         yield f"package/{path.as_posix()}", (ROOT / path).read_bytes()
 
 
 def _wheels() -> str:
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    return "\n".join([*(line for line in lines if line and not line.startswith("#")), _BUILD, ""])
+    return "\n".join([*(line for line in lines if line and not line.startswith("#")), BUILD, ""])
 
 
-def _kept(*places: str) -> list[Path]:
+def kept(*places: str) -> list[Path]:
     """Files below these places, relative to the root: all that git has or would take."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *places]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

@@ -108,7 +108,7 @@ def build(variant: str, outputs: Outputs) -> Path:
     stage(staged, outputs)
     tools = sorted((ROOT / "tools").rglob("*.py"))
     sources = [path for path in sorted(staged.rglob("*")) if path.is_file()]
-    key = digest([*tools, ROOT / "requirements.txt", *_ledger(), *sources])
+    key = digest([*tools, ROOT / "requirements.txt", *_facts(), *sources])
     stamp = SITES / f"{variant}.key"
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == key and (site / "index.html").is_file():
         print("Pages: fresh")
@@ -146,9 +146,9 @@ def newest() -> Path:
     return stamps[-1].with_suffix("")
 
 
-def _ledger() -> list[Path]:
-    """What the tables of the pages are made from: claims, results, published tables, and the code that reads them."""
-    folders = (ROOT / "data", ROOT / "src/lib/facelab/ledger", ROOT / "src/lib/facelab/models")
+def _facts() -> list[Path]:
+    """What the tables of the pages and the reference of the package are made from: the data and the code."""
+    folders = (ROOT / "data", ROOT / "src/lib/facelab")
     return [
         path
         for folder in folders

@@ -38,7 +38,10 @@ UNITS = {
 _COLLECTED = ("time", "commit", "processor", "threads", "versions", "python")
 _GIVEN = ("device", "seeds", "seconds", "command")
 # Files that hold a whole study for a chapter, in a form of their own: what its provenance consists of.
-_STUDIES = {"transfer": ("recipe", "machine", "sources", "runs")}
+_STUDIES = {
+    "transfer": ("recipe", "machine", "sources", "runs"),
+    "benchmark-l2": ("run", "provenance", "faces", "errors", "stability"),
+}
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ def save_result(
         "provenance": about,
         "quantities": {name: _plain(quantity) for name, quantity in quantities.items()},
     }
-    path = data_folder() / "results" / profile / f"{experiment}.json"
+    path = data_folder(to_write=True) / "results" / profile / f"{experiment}.json"
     _result(path, content)
     with replacing(path) as scratch:
         scratch.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")

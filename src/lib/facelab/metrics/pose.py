@@ -18,14 +18,14 @@ def by_pose(errors: Tensor, yaw_degrees: Tensor, beyond: Beyond = "last") -> dic
     Label files hold angles over 90 degrees: those of AFLW2000-3D go down to -351, which is a frontal face counted
     round the circle, those of AFLW up to 168. ``beyond`` says what becomes of them:
 
-    ========== =================================================================================================
-    ``"last"`` they are in the last bin, as in the released evaluation of 3DDFA, whose numbers all papers print
-    ``"fold"`` they are brought to 0 ... 90: whole turns are taken off, and what is left beyond profile is
-               mirrored at it, so that -351 counts as 9 and 168 as 12 (yaw y with pitch and roll turned by 180
-               is the rotation of yaw 180 - y)
-    ``"drop"`` these faces are left out of all means
+    =========== =================================================================================================
+    ``"last"``  they are in the last bin, as in the released evaluation of 3DDFA, whose numbers all papers print
+    ``"fold"``  they are brought to 0 ... 90: whole turns are taken off, and what is left beyond profile is
+                mirrored at it, so that -351 counts as 9 and 168 as 12 (yaw y with pitch and roll turned by 180
+                is the rotation of yaw 180 - y)
+    ``"drop"``  these faces are left out of all means
     ``"raise"`` ValueError
-    ========== =================================================================================================
+    =========== =================================================================================================
 
     Args:
         errors: ``(N,)`` fractions. yaw_degrees: ``(N,)``.

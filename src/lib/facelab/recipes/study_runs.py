@@ -231,9 +231,9 @@ class Studies:
         there = self.variants(profile)
         return Study(_checked(self._read_run(path), there, path) for path in sorted(folder.glob("*.json")))
 
-    def folder(self, profile: str) -> Path:
-        """Where the book keeps the runs of a profile."""
-        return data_folder() / "results" / profile / f"{self.name}-runs"
+    def folder(self, profile: str, to_write: bool = False) -> Path:
+        """Where the book keeps the runs of a profile; ``to_write`` as of :func:`facelab.places.data_folder`."""
+        return data_folder(to_write) / "results" / profile / f"{self.name}-runs"
 
     def recorded(self, profile: str) -> tuple[str, Study]:
         """The runs of a profile, or those of the reference runs where a profile has none of its own.
