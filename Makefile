@@ -20,7 +20,7 @@ export OMP_NUM_THREADS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || 
 export NUMBA_NUM_THREADS ?= $(OMP_NUM_THREADS)
 
 .DEFAULT_GOAL := help
-.PHONY: help env book html reference tidy offline test serve lint bench clean
+.PHONY: help env book html reference reproduce measure handout tidy offline test serve lint bench clean
 
 help: ## list the targets
 	@echo "From Heatmaps to Meshes"
@@ -50,17 +50,29 @@ html: $(READY) ## build the pages from the committed outputs, running nothing
 reference: $(READY) ## run the notebooks under the cpu profile and keep the outputs in book/
 	@$(TOOL) reference --only '$(ONLY)'
 
+reproduce: PROFILE = cpu
+reproduce: $(READY) ## run notebooks again and compare with the committed outputs
+	@$(TOOL) reproduce --profile '$(PROFILE)' --only '$(ONLY)'
+
+measure: $(READY) ## run notebooks and keep seconds and memory for the pages to show
+	@$(TOOL) measure --profile '$(PROFILE)' --only '$(ONLY)'
+
 tidy: $(READY) ## put the notebooks into canonical form
 	@$(TOOL) tidy
 
 offline: $(READY) ## pack pages, notebooks and package into one zip, _build/offline
 	@$(TOOL) offline
 
+handout: $(READY) ## notebooks and pages without the solutions, into _build/handout
+	@$(TOOL) handout
+
 test: $(READY) ## test the package, the notebooks and the built pages
 	@status=0; \
 	$(PY) -m pytest || status=1; \
 	$(TOOL) nbval && $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 \
-	  --nbval-sanitize-with tests/book/sanitize.cfg _build/nbval || status=1; \
+	  --nbval-sanitize-with tests/book/sanitize.cfg -p tools.book.keep_outputs --keep-outputs=_build/first/nbval \
+	  _build/nbval || status=1; \
+	$(TOOL) reproduce --profile smoke --against _build/first/nbval/book || status=1; \
 	exit $$status
 
 serve: $(READY) ## serve the pages that were built last on http://127.0.0.1:PORT

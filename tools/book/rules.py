@@ -18,7 +18,7 @@ EXPECTED_PARAMETERS = ("profile", "seed", "device")
 REFERENCE_PROFILE = "cpu"
 ALLOWED_TAGS = {
     "parameters",
-    "skip-execution", "nbval-skip", "nbval-ignore-output", "nbval-check-output",
+    "skip-execution", "nbval-skip", "nbval-ignore-output", "nbval-check-output", "measures-time",
     "hide-input", "hide-output", "hide-cell", "remove-input", "remove-output", "remove-cell",
     "full-width", "margin", "scroll-output",
 }  # fmt: skip

@@ -8,8 +8,8 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,10 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
-from tools.book.layout import ROOT, RUNS, TIME_LIMITS, short_name
+from tools.book.layout import ROOT, RUNS, TIME_LIMITS, BookError, short_name
+from tools.book.measuring import Cost, metered
 from tools.book.notebooks import canonical, code_cells, overrides, read, tags, write
+from tools.book.records import circumstances, rounded
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 # What notebooks write themselves; reading it would make every run stale at its own end.
@@ -31,7 +33,7 @@ class Run:
     """How one notebook went. `problem` is empty if it went well."""
 
     page: Path
-    seconds: float
+    cost: Cost = field(default_factory=Cost)
     fresh: bool = False
     problem: str = ""
 
@@ -68,6 +70,15 @@ def run_file(page: Path, profile: str) -> Path:
     return RUNS / profile / page.relative_to("book")
 
 
+def left_behind(page: Path, profile: str) -> dict[str, Any]:
+    """What the last good run of a page left beside its notebook: key, time, commit, machine and cost."""
+    stamp = run_file(page, profile).with_suffix(".json")
+    try:
+        return dict(json.loads(stamp.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        raise BookError(f"{short_name(page)}: no finished run under the profile {profile}") from None
+
+
 def is_fresh(page: Path, profile: str, key: str) -> bool:
     """Whether a finished run with this key lies on disk."""
     stamp = run_file(page, profile).with_suffix(".json")
@@ -79,8 +90,17 @@ def is_fresh(page: Path, profile: str, key: str) -> bool:
         return False
 
 
-def run_all(chosen: list[Path], profile: str, extra: dict[str, Any]) -> list[Run]:
-    """Run each notebook that is not fresh, in order, and say how each one went."""
+def run_all(
+    chosen: list[Path],
+    profile: str,
+    extra: dict[str, Any],
+    afresh: bool = False,
+    after: Callable[[Run], None] = lambda run: None,
+) -> list[Run]:
+    """Run each notebook that is not fresh, or all if `afresh`, in order, and say how each one went.
+
+    `after` is called with each run that went well, fresh ones included, before the next begins.
+    """
     values = {"profile": profile, **extra}
     injected = {page: overrides(read(ROOT / page), values, short_name(page)) for page in chosen}
     library = digest(inputs())
@@ -90,15 +110,18 @@ def run_all(chosen: list[Path], profile: str, extra: dict[str, Any]) -> list[Run
     for number, page in enumerate(chosen, 1):
         label = f"[{number}/{len(chosen)}] {short_name(page):<{width}}"
         key = run_key(read(ROOT / page), values, library)
-        if is_fresh(page, profile, key):
-            runs.append(Run(page, 0.0, fresh=True))
+        if not afresh and is_fresh(page, profile, key):
+            runs.append(Run(page, fresh=True))
             print(f"{label}  fresh", flush=True)
+            after(runs[-1])
             continue
         result = run_one(page, profile, injected[page], key, label)
         runs.append(result)
-        print(f"{label}  {'failed' if result.problem else 'ok'}  {_duration(result.seconds)}", flush=True)
+        print(f"{label}  {'failed' if result.problem else 'ok'}  {duration(result.cost.seconds)}", flush=True)
         if result.problem:
             print(result.problem, flush=True)
+        else:
+            after(result)
     return runs
 
 
@@ -110,15 +133,15 @@ def run_one(page: Path, profile: str, injected: dict[str, Any], key: str, label:
     stamp.unlink(missing_ok=True)
     # A set backend would remove every inline picture without a word.
     os.environ.pop("MPLBACKEND", None)
-    started = time.monotonic()
-    problem = _execute(ROOT / page, target, injected, started + TIME_LIMITS[profile], label)
-    seconds = time.monotonic() - started
+    made = circumstances(page, ROOT)
+    with metered() as cost:
+        problem = _execute(ROOT / page, target, injected, time.monotonic() + TIME_LIMITS[profile], label)
     write(canonical(read(target)), target)
     if not problem:
         temporary = stamp.with_name(stamp.name + ".part")
-        temporary.write_text(json.dumps({"key": key, "seconds": round(seconds, 1)}), encoding="utf-8")
+        temporary.write_text(json.dumps({"key": key, **made, **rounded(cost)}), encoding="utf-8")
         os.replace(temporary, stamp)
-    return Run(page, seconds, problem=problem)
+    return Run(page, cost, problem=problem)
 
 
 def _execute(source: Path, target: Path, injected: dict[str, Any], deadline: float, label: str) -> str:
@@ -150,6 +173,7 @@ def _report(what: str, source: str, trace: list[str]) -> str:
     return "\n".join(lines + [f"    | {line}" for line in trace])
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds in words: `6 min 31 s`, or `8.4 s`."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes else f"{seconds:.1f} s"
