@@ -7,7 +7,7 @@ from statistics import stdev
 
 import pytest
 
-from facelab.ledger import claims, results
+from facelab.ledger import Quantity, results
 from facelab.ledger.experiments_anisotropic import (
     anisotropic_experiments,
     save_anisotropic_experiments,
@@ -15,6 +15,7 @@ from facelab.ledger.experiments_anisotropic import (
 )
 from facelab.recipes.anisotropic_studies import ACROSS, ALONG, GROUP, TRUNKS, setting
 from facelab.recipes.study_runs import Run, Study
+from tests.ledger.quantities import asked_of, units_of, values_of
 
 SEEDS = (0, 1)
 # Variant to its NME with two seeds.
@@ -92,11 +93,7 @@ def _made_up(left_out: str = "") -> list[Run]:
 
 
 def _values(study: Study) -> dict[tuple[str, str], tuple[float, ...]]:
-    return {
-        (experiment, name): quantity.values
-        for experiment, quantities in anisotropic_experiments(study, SEEDS).items()
-        for name, quantity in quantities.items()
-    }
+    return values_of(anisotropic_experiments(study, SEEDS))
 
 
 def test_every_number_by_hand() -> None:
@@ -194,16 +191,6 @@ def test_different_numbers_of_groups_are_not_compared() -> None:
 # ----------------------------------------------------------------------------------------------- the ledger, results
 
 
-def _asked() -> dict[tuple[str, str], str]:
-    asked: dict[tuple[str, str], str] = {}
-    for claim in claims():
-        if claim.paper == "anisotropic" and (measurement := claim.measurement):
-            asked[measurement.experiment, measurement.quantity] = measurement.unit
-            if measurement.control:
-                asked[measurement.experiment, measurement.control.quantity] = measurement.unit
-    return asked
-
-
 def _whole() -> Study:
     """With three groups of networks whose spread is compared."""
     pair = ("frontal", "frontal, replicated")
@@ -211,23 +198,19 @@ def _whole() -> Study:
     return Study([*others, *_groups(15)])
 
 
-def _offered(study: Study) -> dict[tuple[str, str], str]:
-    return {
-        (experiment, name): quantity.unit
-        for experiment, quantities in (anisotropic_experiments(study, SEEDS) | spread_experiments(study)).items()
-        for name, quantity in quantities.items()
-    }
+def _given(study: Study) -> dict[str, dict[str, Quantity]]:
+    return anisotropic_experiments(study, SEEDS) | spread_experiments(study)
 
 
 def test_the_ledger_asks_for_these_and_no_others() -> None:
-    assert _asked() == _offered(_whole())
+    assert asked_of("anisotropic") == units_of(_given(_whole()))
 
 
-@pytest.mark.parametrize("place", sorted(_asked()), ids=": ".join)
+@pytest.mark.parametrize("place", sorted(asked_of("anisotropic")), ids=": ".join)
 def test_every_quantity_of_the_ledger_has_a_value_a_seed(place: tuple[str, str]) -> None:
     experiment, name = place
     study = _whole()
-    quantity = (anisotropic_experiments(study, SEEDS) | spread_experiments(study))[experiment][name]
+    quantity = _given(study)[experiment][name]
     assert len(quantity.values) == (3 if experiment == "anisotropic-spread" else len(SEEDS))
     assert quantity.what and quantity.unit == "ratio"
 
@@ -235,7 +218,7 @@ def test_every_quantity_of_the_ledger_has_a_value_a_seed(place: tuple[str, str])
 def test_results_are_written_with_their_provenance(book: Path) -> None:
     study = _whole()
     paths = save_anisotropic_experiments(study, "smoke", SEEDS, "cpu")
-    expected = anisotropic_experiments(study, SEEDS) | spread_experiments(study)
+    expected = _given(study)
     assert paths == [book / "results" / "smoke" / f"{name}.json" for name in expected]
     written = results("smoke")
     assert {name: result.quantities for name, result in written.items()} == expected

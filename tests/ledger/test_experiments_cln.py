@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from facelab.ledger import claims, results
+from facelab.ledger import results
 from facelab.ledger.experiments_cln import better_stream, cln_experiments, save_cln_experiments
 from facelab.recipes.cln_studies import ALONE, variants
 from facelab.recipes.study_runs import Run, Study
+from tests.ledger.quantities import asked_of, units_of, values_of
 
 SEEDS = (0, 1)
 # Variant to its NME, the mean of the bins of pose, with two seeds.
@@ -51,11 +52,7 @@ def _made_up(left_out: str = "") -> list[Run]:
 
 
 def _values(study: Study, seeds: Sequence[int] = SEEDS) -> dict[tuple[str, str], tuple[float, ...]]:
-    return {
-        (experiment, name): quantity.values
-        for experiment, quantities in cln_experiments(study, seeds).items()
-        for name, quantity in quantities.items()
-    }
+    return values_of(cln_experiments(study, seeds))
 
 
 def test_every_number_by_hand() -> None:
@@ -110,17 +107,8 @@ def test_every_variant_is_one_of_the_studies(profile: str) -> None:
 
 def test_the_ledger_is_told_all_that_it_asks_for() -> None:
     """And nothing else."""
-    asked: dict[tuple[str, str], str] = {}
-    for claim in claims():
-        if (measurement := claim.measurement) and claim.paper == "cln":
-            asked[measurement.experiment, measurement.quantity] = measurement.unit
-            if measurement.control:
-                asked[measurement.experiment, measurement.control.quantity] = measurement.unit
-    offered = {
-        (experiment, name): quantity.unit
-        for experiment, quantities in cln_experiments(Study(_made_up()), SEEDS).items()
-        for name, quantity in quantities.items()
-    }
+    asked = asked_of("cln")
+    offered = units_of(cln_experiments(Study(_made_up()), SEEDS))
     assert offered == asked and {experiment for experiment, _ in asked} == EXPERIMENTS
 
 

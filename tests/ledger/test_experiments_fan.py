@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from facelab.ledger import claims, results
+from facelab.ledger import results
 from facelab.ledger.experiments_fan import fan_experiments, save_fan_experiments
 from facelab.recipes.fan_studies import DECODER
 from facelab.recipes.study_runs import Run, Study
+from tests.ledger.quantities import asked_of, units_of, values_of
 
 # Variant to measurement to numbers, of two seeds each.
 MEASURED: dict[str, dict[str, dict[str, tuple[float, float]]]] = {
@@ -68,28 +69,15 @@ def _study(left_out: str = "", seeds: tuple[int, ...] = (0, 1)) -> Study:
 
 
 def test_every_number_by_hand() -> None:
-    found = {
-        (experiment, name): quantity.values
-        for experiment, quantities in fan_experiments(_study()).items()
-        for name, quantity in quantities.items()
-    }
+    found = values_of(fan_experiments(_study()))
     assert found.keys() == EXPECTED.keys()
     for place, values in EXPECTED.items():
         assert found[place] == pytest.approx(values), place
 
 
 def test_the_ledger_asks_for_these_and_no_others() -> None:
-    asked: dict[tuple[str, str], str] = {}
-    for claim in claims():
-        if claim.paper == "fan" and (measurement := claim.measurement):
-            asked[measurement.experiment, measurement.quantity] = measurement.unit
-            if measurement.control:
-                asked[measurement.experiment, measurement.control.quantity] = measurement.unit
-    offered = {
-        (experiment, name): quantity.unit
-        for experiment, quantities in fan_experiments(_study()).items()
-        for name, quantity in quantities.items()
-    }
+    asked = asked_of("fan")
+    offered = units_of(fan_experiments(_study()))
     assert asked == offered
 
 

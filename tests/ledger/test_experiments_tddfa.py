@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from facelab.ledger import claims, results
+from facelab.ledger import results
 from facelab.ledger.experiments_tddfa import best_mixture, choices, save_tddfa_experiments, tddfa_experiments
 from facelab.recipes.study_runs import Run, Study
 from facelab.recipes.tddfa_studies import BETAS, MAPS, ONCE, TRUNKS, mixture, variants
+from tests.ledger.quantities import asked_of, units_of, values_of
 
 SEEDS = (0, 1)
 # Variant to its NME, the mean of the bins of pose, with two seeds.
@@ -88,11 +89,7 @@ def _made_up(left_out: str = "") -> list[Run]:
 
 
 def _values(study: Study, seeds: Sequence[int] = SEEDS) -> dict[tuple[str, str], tuple[float, ...]]:
-    return {
-        (experiment, name): quantity.values
-        for experiment, quantities in tddfa_experiments(study, seeds).items()
-        for name, quantity in quantities.items()
-    }
+    return values_of(tddfa_experiments(study, seeds))
 
 
 def test_every_number_by_hand() -> None:
@@ -183,25 +180,9 @@ def test_every_variant_is_one_of_the_studies() -> None:
     assert {"mobilenet", "resnet-22", "mobilenet-v3 x0.5"} <= TRUNKS.keys() and "PRNet" in MAPS
 
 
-def _asked() -> dict[tuple[str, str], str]:
-    """What the ledger asks of these experiments, the controls too."""
-    asked: dict[tuple[str, str], str] = {}
-    for claim in claims():
-        if (measurement := claim.measurement) and measurement.experiment in EXPERIMENTS:
-            assert claim.paper == "tddfa"
-            asked[measurement.experiment, measurement.quantity] = measurement.unit
-            if measurement.control:
-                asked[measurement.experiment, measurement.control.quantity] = measurement.unit
-    return asked
-
-
 def test_the_ledger_is_told_all_that_it_asks_for() -> None:
-    offered = {
-        (experiment, name): quantity.unit
-        for experiment, quantities in tddfa_experiments(Study(_made_up()), SEEDS).items()
-        for name, quantity in quantities.items()
-    }
-    asked = _asked()
+    offered = units_of(tddfa_experiments(Study(_made_up()), SEEDS))
+    asked = {place: unit for place, unit in asked_of("tddfa").items() if place[0] in EXPERIMENTS}
     assert {experiment for experiment, _ in asked} == EXPERIMENTS
     assert asked == {place: offered[place] for place in asked}
     # The rest is for the chapter.

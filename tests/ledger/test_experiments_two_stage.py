@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from facelab.ledger import claims, results
+from facelab.ledger import results
 from facelab.ledger.experiments_two_stage import save_two_stage_experiments, two_stage_experiments
 from facelab.recipes.study_runs import Run, Study
+from tests.ledger.quantities import asked_of, units_of, values_of
 
 # Variant to measurement to numbers, of two seeds each.
 MEASURED: dict[str, dict[str, dict[str, tuple[float, float]]]] = {
@@ -74,11 +75,7 @@ def _study(left_out: str = "") -> Study:
 
 
 def test_every_number_by_hand() -> None:
-    found = {
-        (experiment, name): quantity.values
-        for experiment, quantities in two_stage_experiments(_study()).items()
-        for name, quantity in quantities.items()
-    }
+    found = values_of(two_stage_experiments(_study()))
     assert found.keys() == EXPECTED.keys()
     for place, values in EXPECTED.items():
         assert found[place] == pytest.approx(values), place
@@ -118,17 +115,8 @@ def test_runs_without_an_error_after_every_epoch_are_refused() -> None:
 
 
 def test_the_ledger_asks_for_these_and_no_others() -> None:
-    asked: dict[tuple[str, str], str] = {}
-    for claim in claims():
-        if claim.paper == "two_stage" and (measurement := claim.measurement):
-            asked[measurement.experiment, measurement.quantity] = measurement.unit
-            if measurement.control:
-                asked[measurement.experiment, measurement.control.quantity] = measurement.unit
-    offered = {
-        (experiment, name): quantity.unit
-        for experiment, quantities in two_stage_experiments(_study()).items()
-        for name, quantity in quantities.items()
-    }
+    asked = asked_of("two_stage")
+    offered = units_of(two_stage_experiments(_study()))
     assert asked == offered
 
 

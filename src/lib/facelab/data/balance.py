@@ -138,16 +138,6 @@ class PoseBins:
         """Numbers of the faces without a bin."""
         return (self.bin == _LEFT_OUT).nonzero()[:, 0]
 
-    def means_of(self, landmarks: Tensor) -> Tensor:
-        """Mean shapes ``(G, L, 2)`` of the bins in other coordinates: the same faces in the pixels of their crops, say.
-
-        Raises:
-            ValueError: on another number of faces.
-        """
-        if len(landmarks) != len(self.bin):
-            raise ValueError(f"landmarks: expected those of the {len(self.bin)} binned faces, got {len(landmarks)}")
-        return _means(landmarks, self.bin, len(self))
-
     def __str__(self) -> str:
         """What was found, and what was done about bins with too few faces, in a few lines."""
         lines = [

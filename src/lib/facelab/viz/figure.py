@@ -127,7 +127,7 @@ class InteractiveFigure(KernelFree):
         return (
             f"<style>{asset('figure.css')}</style>\n"
             f'<figure class="facelab-figure" id="{self.id}" data-plotly="{get_plotlyjs_version()}">\n'
-            f'<div class="facelab-plot" role="img" aria-label="{alt}" style="height:{self._height():g}px"></div>\n'
+            f'<div class="facelab-plot" role="group" aria-label="{alt}" style="height:{self._height():g}px"></div>\n'
             f'<img class="facelab-poster" alt="{alt}" src="data:image/png;base64,{poster}">\n'
             f"{self._form()}{caption}\n"
             f'<script type="application/json">{self._json()}</script>\n'
