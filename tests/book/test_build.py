@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from tools.book import runner
+from tools.book import runner, site
 from tools.book.layout import BookError, check_profile, notebooks, pages, select, short_name
 from tools.book.notebooks import canonical, injected, overrides, read, tagged, with_outputs, write
 from tools.book.runner import run_key, run_one
@@ -157,3 +159,22 @@ def test_a_notebook_may_not_outlast_its_profile(folder: Path, monkeypatch: pytes
     result, _ = run(folder, small("import time\ntime.sleep(60)"))
     assert "time limit of the profile is used up" in result.problem
     assert 3 <= result.cost.seconds < 30
+
+
+def test_two_builds_of_one_variant_do_not_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(site, "SITES", tmp_path)
+    inside = []
+
+    def slow(variant: str, outputs: site.Outputs) -> Path:
+        inside.append("in")
+        time.sleep(0.2)
+        inside.append("out")
+        return tmp_path
+
+    monkeypatch.setattr(site, "_build", slow)
+    builds = [threading.Thread(target=site.build, args=("any", site.committed)) for _ in range(2)]
+    for build in builds:
+        build.start()
+    for build in builds:
+        build.join()
+    assert inside == ["in", "out"] * 2

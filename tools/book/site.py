@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import distribution, version
 from pathlib import Path
 
@@ -102,8 +104,23 @@ def build(variant: str, outputs: Outputs) -> Path:
     """Render the book to `_build/site/<variant>` with warnings as errors; return its first page.
 
     Nothing is rendered when no source has changed since the last good build. Otherwise all pages are: Sphinx keeps
-    the state of a failed build, and an incremental one after it would pass without repeating the warnings.
+    the state of a failed build, and an incremental one after it would pass without repeating the warnings. A second
+    build of the same variant waits for the first.
     """
+    with _alone(variant):
+        return _build(variant, outputs)
+
+
+@contextmanager
+def _alone(variant: str) -> Iterator[None]:
+    """Hold the folders of a variant: two builds would remove each other's files."""
+    SITES.mkdir(parents=True, exist_ok=True)
+    with (SITES / f"{variant}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build(variant: str, outputs: Outputs) -> Path:
     site, staged = SITES / variant, BUILD / "stage" / variant
     stage(staged, outputs)
     tools = sorted((ROOT / "tools").rglob("*.py"))
