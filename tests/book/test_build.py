@@ -158,7 +158,7 @@ def test_a_notebook_may_not_outlast_its_profile(folder: Path, monkeypatch: pytes
     monkeypatch.setitem(runner.TIME_LIMITS, "smoke", 3)
     result, _ = run(folder, small("import time\ntime.sleep(60)"))
     assert "time limit of the profile is used up" in result.problem
-    assert 3 <= result.cost.seconds < 30
+    assert 2 <= result.cost.seconds < 30  # whole seconds are left to a cell
 
 
 def test_two_builds_of_one_variant_do_not_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
