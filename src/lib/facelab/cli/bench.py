@@ -116,7 +116,8 @@ def _studies(
     device: str,
 ) -> None:
     counted = tuple(range(seeds))
-    study = studies.run_all(profile, counted, output or studies.folder(profile), only, device, click.echo, weights)
+    folder = output or studies.folder(profile, to_write=True)
+    study = studies.run_all(profile, counted, folder, only, device, click.echo, weights)
     if output is None and not studies.missing(study, profile, counted):
         for path in save_experiments(study, profile, counted, study.runs[0].about["device"]):
             click.echo(path)
@@ -207,3 +208,22 @@ def cln(**options: Any) -> None:
     from facelab.recipes.cln_studies import STUDIES
 
     _studies(STUDIES, save_cln_experiments, **options)
+
+
+@bench.command()
+@click.option("--run", type=FOLDER, required=True, help="Folder of a finished run that finds landmarks.")
+@click.option("--name", default="l2", show_default=True, help="Of the record.")
+@click.option("--profile", default="cpu", show_default=True, help="Of the faces: smoke, quick, cpu or gpu.")
+@click.option("--data", "photographs_folder", type=FOLDER, envvar="FACELAB_DATA", show_envvar=True,
+              help="Folder with real/ (photographs), if there is one.")  # fmt: skip
+@one_line
+def benchmark(run: Path, name: str, profile: str, photographs_folder: Path | None) -> None:
+    """Measure a network on the faces of the benchmark, for a chapter that compares it with those that ship.
+
+    The errors of all faces go to data/results/PROFILE/benchmark-NAME.json.
+    """
+    from facelab.recipes.benchmark_photographs import all_photographs
+    from facelab.recipes.benchmark_runs import record
+
+    real = all_photographs(photographs_folder) if photographs_folder is not None else []
+    click.echo(record(run, name, profile, real, progress=True))

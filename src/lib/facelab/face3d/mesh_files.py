@@ -70,7 +70,12 @@ def _write_material(mesh: Path, texture: Tensor) -> Path:
 
 
 def write_ply(path: str | os.PathLike[str], vertices: Tensor, triangles: Tensor, colours: Tensor | None = None) -> Path:
-    """Write a mesh as binary little-endian PLY.
+    """Write a mesh as binary little-endian PLY; arguments and errors as of :func:`facelab.face3d.ply_bytes`."""
+    return _replace_file(Path(path), ply_bytes(vertices, triangles, colours))
+
+
+def ply_bytes(vertices: Tensor, triangles: Tensor, colours: Tensor | None = None) -> bytes:
+    """The content of a binary little-endian PLY file.
 
     Args:
         vertices: (V, 3). triangles: (F, 3) int64.
@@ -93,7 +98,7 @@ def write_ply(path: str | os.PathLike[str], vertices: Tensor, triangles: Tensor,
     header = ["ply", "format binary_little_endian 1.0", f"element vertex {len(points)}"]
     header += [f"property {kinds[kind]} {name}" for name, kind in fields]
     header += [f"element face {len(faces)}", "property list uchar int vertex_indices", "end_header", ""]
-    return _replace_file(Path(path), "\n".join(header).encode("ascii") + points.tobytes() + faces.tobytes())
+    return "\n".join(header).encode("ascii") + points.tobytes() + faces.tobytes()
 
 
 def _lines(template: str, rows: NDArray[np.generic]) -> str:

@@ -13,6 +13,7 @@ from facelab.models.fan import FAN, Hourglass
 from facelab.models.fan_depth import FANDepth
 from facelab.models.heatmap_regression import HeatmapRegression
 from facelab.models.inference import for_inference, for_training
+from facelab.models.landmark_fit import LandmarkFit, fit_landmarks
 from facelab.models.landmark_regressor import LandmarkRegressor
 from facelab.models.mobilenet import MobileNetV1
 from facelab.models.mobilenet_v3 import MobileNetV3
@@ -42,6 +43,7 @@ __all__ = [
     "FANDepth",
     "HeatmapRegression",
     "Hourglass",
+    "LandmarkFit",
     "LandmarkRegressor",
     "MobileNetV1",
     "MobileNetV3",
@@ -55,6 +57,7 @@ __all__ = [
     "TwoStage",
     "WhitenedParameters",
     "deployed",
+    "fit_landmarks",
     "for_inference",
     "for_training",
     "multiply_adds",

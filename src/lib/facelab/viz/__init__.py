@@ -4,6 +4,7 @@ from facelab.viz.architecture import network_figure
 from facelab.viz.attention_maps import attention_sheet, token_figure
 from facelab.viz.bar_places import bands_figure, bar_figure
 from facelab.viz.boxes import measured_shapes
+from facelab.viz.ced_explorer import ced_explorer
 from facelab.viz.choices import choices_figure
 from facelab.viz.clip_tracks import ClipFigure, clip_figure
 from facelab.viz.clouds import landmark_cloud, landmark_views
@@ -34,6 +35,7 @@ from facelab.viz.mesh_differences import mesh_difference_figure
 from facelab.viz.mesh_errors import LinkedScenes, mesh_error_figure
 from facelab.viz.meshes import face_figure, landmark_names, landmark_trace, mesh_scene, mesh_trace
 from facelab.viz.occlusion import occlusion_sensitivity, share_near
+from facelab.viz.painted import Downloads, painted_figure
 from facelab.viz.portraits import portrait_camera, portraits, studio_light
 from facelab.viz.ratios import Ratio, ratios_figure
 from facelab.viz.reparametrization import block_figure, branch_kernels, kernel_figure
@@ -55,6 +57,7 @@ __all__ = [
     "TRUTH",
     "Blend",
     "ClipFigure",
+    "Downloads",
     "EllipseFigure",
     "ErrorEllipses",
     "FaceControls",
@@ -74,6 +77,7 @@ __all__ = [
     "bits_figure",
     "block_figure",
     "branch_kernels",
+    "ced_explorer",
     "ced_figure",
     "choices_figure",
     "clip_figure",
@@ -112,6 +116,7 @@ __all__ = [
     "mesh_trace",
     "network_figure",
     "occlusion_sensitivity",
+    "painted_figure",
     "parameter_figure",
     "placed",
     "portrait_camera",
