@@ -20,7 +20,7 @@ export OMP_NUM_THREADS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || 
 export NUMBA_NUM_THREADS ?= $(OMP_NUM_THREADS)
 
 .DEFAULT_GOAL := help
-.PHONY: help env book html reference reproduce measure handout tidy offline test serve lint bench clean
+.PHONY: help env book html reference reproduce measure handout tidy offline test notebooks serve lint bench clean
 
 help: ## list the targets
 	@echo "From Heatmaps to Meshes"
@@ -66,9 +66,17 @@ offline: $(READY) ## pack pages, notebooks and package into one zip, _build/offl
 handout: $(READY) ## notebooks and pages without the solutions, into _build/handout
 	@$(TOOL) handout
 
+# The notebooks are repeated beside the tests: each of the two keeps one core busy.
 test: $(READY) ## test the package, the notebooks and the built pages
-	@status=0; \
+	@mkdir -p _build; status=0; \
+	$(MAKE) --no-print-directory notebooks > _build/notebooks.log 2>&1 & notebooks=$$!; \
 	$(PY) -m pytest || status=1; \
+	wait $$notebooks || status=1; \
+	cat _build/notebooks.log; \
+	exit $$status
+
+notebooks: $(READY)
+	@status=0; \
 	$(TOOL) nbval && $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 \
 	  --nbval-sanitize-with tests/book/sanitize.cfg -p tools.book.keep_outputs --keep-outputs=_build/first/nbval \
 	  _build/nbval || status=1; \

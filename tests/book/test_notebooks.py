@@ -55,6 +55,10 @@ def test_a_good_notebook_has_no_problems() -> None:
 
 BAD = {
     "no output": (code("print(2)"), "has no output"),
+    "never ran": (
+        nbformat.v4.new_code_cell("print(2)", outputs=[nbformat.v4.new_output("stream", name="stdout", text="2\n")]),
+        "has outputs, but no execution count",
+    ),
     "no value": (code("x = 1\nx"), "has no output"),
     "error": (
         code("1/0", outputs=(nbformat.v4.new_output("error", ename="E", evalue="v", traceback=[]),)),

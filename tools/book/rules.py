@@ -84,6 +84,8 @@ def _cell_problems(cell: NotebookNode) -> Iterator[str]:
     yield from _path_problems(cell.source)
     if cell.cell_type != "code":
         return
+    if cell.outputs and cell.execution_count is None:
+        yield "has outputs, but no execution count; run 'make reference'"
     if not cell.outputs and "skip-execution" not in tags(cell):
         yield from _missing_output(cell.source)
     for output in cell.outputs:
