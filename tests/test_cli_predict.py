@@ -142,11 +142,13 @@ def _ship(book: Path, method: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_finds_points_in_three_dimensions(book: Path, method: str) -> None:
+def test_every_method_finds_points_in_three_dimensions(book: Path, tmp_path: Path, method: str) -> None:
     _ship(book, method)
-    result = _run("predict", _PORTRAIT, "--model", method)
+    picture, table = tmp_path / "points.png", tmp_path / "points.csv"
+    result = _run("predict", _PORTRAIT, "--model", method, "--output", picture, "--output", table)
     assert result.exit_code == 0, result.output
-    rows = _rows(result.output)
+    assert read_image(picture).shape[1] > read_image(_PORTRAIT).shape[1]  # the views stand below the photograph
+    rows = _rows(table.read_text())
     assert len(rows) == (66 if method == "two_stage" else 68)
     points = np.array([[float(row[axis]) for axis in "xyz"] for row in rows])
     assert np.isfinite(points).all() and abs(points[:, 2].mean()) < 1e-2

@@ -31,6 +31,9 @@ UNFOLD = """() => {
 BUT_CODE = {"exclude": [["pre"]]}
 # The pages of the API are written by one program in the same colours: one of them is checked for these, too.
 COLOURLESS = {page for page in PAGES if page.parent.name == "api" and page.stem != "losses"}
+# One style sheet makes all pages dark: some of each kind are checked for the colours of the night.
+NIGHT = {Path(f"book/{page}") for page in ("intro.md", "how-to-use.md", "foundations/landmarks.ipynb", "references.md")}
+NIGHT |= {Path(f"book/{page}") for page in ("synthesis/ledger.md", "synthesis/benchmark.ipynb", "appendix/glossary.md")}
 FIGURES = {"include": [["figure.facelab-figure"]]}
 
 Opening = Callable[..., Page]
@@ -86,11 +89,14 @@ def faults(page: Page, where: object, *rules: str, colours: bool = True) -> list
 
 @pytest.mark.parametrize("source", PAGES, ids=str)
 def test_page_shuts_nobody_out(opened: Opening, source: Path) -> None:
-    colours = source not in COLOURLESS
     page = opened(source, PHONE, "dark")
-    assert faults(page, BUT_CODE, colours=colours) == []
+    assert faults(page, BUT_CODE, colours=source in NIGHT) == []
     show(page, LAPTOP, "light")
-    assert faults(page, BUT_CODE, colours=colours) == []
+    assert faults(page, BUT_CODE, colours=source not in COLOURLESS) == []
+
+
+def test_pages_checked_at_night_are_pages() -> None:
+    assert set(PAGES) >= NIGHT
 
 
 def test_code_can_be_read_in_both_colours(opened: Opening) -> None:

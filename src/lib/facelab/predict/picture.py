@@ -50,7 +50,7 @@ def draw_faces(image: Tensor, faces: Sequence[PredictedFace]) -> Figure:
             for view, angle in enumerate(_VIEWS):
                 left = (column * len(_VIEWS) + view) * side
                 ax = sheet.axes(figure, left, height + row * side, side, side)
-                _draw_view(ax, faces[number].landmarks, angle, sheet.points(side))
+                _draw_view(ax, faces[number], angle, sheet.points(side))
                 named = f"face {number}, " if len(faces) > 1 else ""
                 ax.set_title(f"{named}{angle}°", y=0.02, fontsize=sheet.points(side / 14), color="black")
     return figure
@@ -80,17 +80,18 @@ class _Sheet:
 def _draw_on_photograph(ax: Axes, face: PredictedFace, sheet: _Sheet, label: str) -> None:
     x0, y0, x1, y1 = landmark_box(face.landmarks).tolist()
     size = sheet.points(max(x1 - x0, y1 - y0))
-    draw_landmarks(ax, face.landmarks, ON_SKIN, size=max(1.0, _DOT * size))
+    draw_landmarks(ax, face.landmarks, ON_SKIN, face.markup, size=max(1.0, _DOT * size))
     if label:
         shade = {"facecolor": "black", "alpha": 0.6, "edgecolor": "none", "pad": 1.5}
         ax.text(x0, y0, label, color="white", fontsize=max(6.0, size / 10), ha="right", va="bottom", bbox=shade)
 
 
-def _draw_view(ax: Axes, landmarks: Tensor, angle: float, size: float) -> None:
+def _draw_view(ax: Axes, face: PredictedFace, angle: float, size: float) -> None:
     """The points from ``angle`` degrees to the right of the camera; all angles of a face to one scale."""
-    centred = (landmarks - landmarks.mean(0)) * landmarks.new_tensor([1.0, -1.0, 1.0])
+    centred = (face.landmarks - face.landmarks.mean(0)) * face.landmarks.new_tensor([1.0, -1.0, 1.0])
     turned = centred @ rotation_matrix(0.0, math.radians(angle), 0.0).to(centred).T
     reach = _MARGIN * max(float(centred.norm(dim=1).max()), torch.finfo(centred.dtype).tiny)
-    draw_landmarks(ax, turned * turned.new_tensor([1.0, -1.0, 1.0]), BASELINE, size=max(1.0, _DOT * size))
+    shown = turned * turned.new_tensor([1.0, -1.0, 1.0])
+    draw_landmarks(ax, shown, BASELINE, face.markup, size=max(1.0, _DOT * size))
     ax.set(xlim=(-reach, reach), ylim=(reach, -reach))
     ax.axis("off")
