@@ -13,6 +13,9 @@
     }
   }
 
-  const watch = new ResizeObserver(entries => entries.forEach(entry => mark(entry.target)));
-  boxes.forEach(box => watch.observe(box));
+  // A table grows within its box, too, when its equations are set.
+  for (const box of boxes) {
+    const watch = new ResizeObserver(() => mark(box));
+    [box, ...box.children].forEach(part => watch.observe(part));
+  }
 })();

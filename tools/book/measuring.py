@@ -22,7 +22,8 @@ class Cost:
         seconds: on the clock, the start of the kernel included.
         processor_seconds: user and system time of the kernel and of all processes it started and waited for.
         peak_mb: largest resident memory, in millions of bytes, of all processes below this one that began since,
-            looked at every 0.2 seconds and added up. A page of memory that two of them share counts twice.
+            looked at every 0.2 seconds, each from the second look on, and added up. A page of memory that two of them
+            share counts twice.
         others: cores that other work kept busy meanwhile, on average.
     """
 
@@ -52,23 +53,26 @@ def metered() -> Iterator[Cost]:
 
 
 def _watch(cost: Cost, begun: float, ended: threading.Event) -> None:
-    here = psutil.Process()
+    here, before = psutil.Process(), set[int]()
     while True:
-        cost.peak_mb = max(cost.peak_mb, _resident(here, begun) / 1e6)
+        resident = _resident(here, begun)
+        # A process begins with the memory of the one that it was forked from: it counts from the second look on.
+        cost.peak_mb = max(cost.peak_mb, sum(size for number, size in resident.items() if number in before) / 1e6)
+        before = set(resident)
         if ended.wait(EVERY):
             return
 
 
-def _resident(here: psutil.Process, begun: float) -> int:
-    """Bytes of the processes below `here` that started since `begun`."""
-    total = 0
+def _resident(here: psutil.Process, begun: float) -> dict[int, int]:
+    """Bytes of each process below `here` that started since `begun`, by its number."""
+    found = {}
     for process in here.children(recursive=True):
         try:
             if process.create_time() >= begun - 1:  # its clock ticks a hundred times a second
-                total += process.memory_info().rss
+                found[process.pid] = process.memory_info().rss
         except psutil.NoSuchProcess:
             continue
-    return total
+    return found
 
 
 def _children() -> float:
