@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from pathlib import Path
 
 from nbformat import NotebookNode
 
-from tools.book.layout import ROOT, BookError
+from tools.book.layout import ROOT, BookError, replace_text
 from tools.book.notebooks import tagged
 
 SOURCE = "pyproject.toml"
@@ -78,8 +77,6 @@ def write_repeated(root: Path = ROOT) -> list[Path]:
             raise BookError(f"{path}: expected the address of the repository in it")
         new = re.sub(pattern, lambda match: match.group(1) + where, text)
         if new != text:
-            temporary = path.with_name(path.name + ".part")
-            temporary.write_text(new, encoding="utf-8")
-            os.replace(temporary, path)
+            replace_text(path, new)
             changed.append(path)
     return changed

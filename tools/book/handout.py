@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ast
-import io
 import os
 import re
 import shutil
-import zipfile
 from pathlib import Path
 
 import nbformat
@@ -15,12 +13,12 @@ from nbformat import NotebookNode
 
 from tools.book.layout import BUILD, ROOT, BookError, notebooks, short_name
 from tools.book.notebooks import code_cells, read
+from tools.book.offline import zipped
 
 FOLDER = BUILD / "handout"
 ARCHIVE = "notebooks.zip"
 START, END = re.compile(r"`{3,}\{solution-start\}"), re.compile(r"(`{3,})\{solution-end\}")
 MAGIC = re.compile(r"^(\s*)[%!].*$", re.MULTILINE)  # commands of IPython, which are no Python
-_LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same notebooks make the same bytes, whenever they are packed
 
 
 def without_solutions(notebook: NotebookNode, name: str) -> NotebookNode:
@@ -100,17 +98,11 @@ def stripped(page: Path, source: NotebookNode) -> NotebookNode:
 
 def pack(target: Path) -> Path:
     """Write all notebooks without solutions into one zip file; nothing half-written is left."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        for page in notebooks():
-            entry = zipfile.ZipInfo(page.relative_to("book").as_posix(), _LONG_AGO)
-            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-            archive.writestr(entry, nbformat.writes(stripped(page, read(ROOT / page))))
-    temporary = target.with_name(f".{target.name}.part")
-    temporary.write_bytes(content.getvalue())
-    os.replace(temporary, target)
-    return target
+    contents = (
+        (page.relative_to("book").as_posix(), nbformat.writes(stripped(page, read(ROOT / page))).encode())
+        for page in notebooks()
+    )
+    return zipped(contents, target)
 
 
 def place(site: Path, folder: Path = FOLDER) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,13 @@ TIME_LIMITS = {"smoke": 300, "quick": 900, "cpu": 1800, "gpu": 24 * 3600}
 
 class BookError(Exception):
     """Something the person at the command line can put right; the message says what."""
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file in one step: readers see the old one or the new one."""
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
 
 
 def check_profile(profile: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import nbformat
 from nbformat import NotebookNode
 from papermill.parameterize import parameterize_notebook
 
-from tools.book.layout import ROOT, BookError
+from tools.book.layout import ROOT, BookError, replace_text
 
 KEPT_CELL_METADATA = ("tags", "mystnb")
 METADATA = {
@@ -33,9 +32,7 @@ def read(path: Path) -> NotebookNode:
 def write(notebook: NotebookNode, path: Path) -> None:
     """Write a notebook in one step: readers see the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    nbformat.write(notebook, temporary)
-    os.replace(temporary, path)
+    replace_text(path, nbformat.writes(notebook) + "\n")
 
 
 def tags(cell: NotebookNode) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tools.book.layout import ROOT, BookError, notebooks
@@ -48,11 +48,16 @@ def pack(site: Path, target: Path) -> Path:
     """
     if not (site / "index.html").is_file():
         raise BookError(f"{site}: expected rendered pages with index.html; run 'make html' first")
+    return zipped(((f"{NAME}/{name}", content) for name, content in _contents(site)), target)
+
+
+def zipped(contents: Iterable[tuple[str, bytes]], target: Path) -> Path:
+    """Writes files, each with its name in the archive, into one zip file; nothing half-written is left."""
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = target.with_name(f".{target.name}.partial")
     try:
         with zipfile.ZipFile(scratch, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, content in _contents(site):
+            for name, content in contents:
                 archive.writestr(_entry(name), content)
         os.replace(scratch, target)
     finally:
@@ -87,7 +92,7 @@ def kept(*places: str) -> list[Path]:
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(f"{NAME}/{name}", _LONG_AGO)
+    entry = zipfile.ZipInfo(name, _LONG_AGO)
     entry.compress_type = zipfile.ZIP_DEFLATED
     entry.external_attr = 0o644 << 16
     return entry

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import subprocess
 from dataclasses import asdict
@@ -21,7 +20,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from tools.book.layout import ROOT, BookError
+from tools.book.layout import ROOT, BookError, replace_text
 from tools.book.measuring import Cost
 from tools.book.notebooks import code_cells
 
@@ -160,9 +159,7 @@ def _write(records: dict[str, Record], path: Path) -> None:
     }
     outputs = {name: _line(record) for name, record in records["outputs"].items()}
     parts = (f' "{part}": {_block(entries)}' for part, entries in (("measured", measured), ("outputs", outputs)))
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
-    os.replace(temporary, path)
+    replace_text(path, "{\n" + ",\n".join(parts) + "\n}\n")
 
 
 def _line(value: Any) -> str:

@@ -18,7 +18,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
-from tools.book.layout import ROOT, RUNS, TIME_LIMITS, BookError, short_name
+from tools.book.layout import ROOT, RUNS, TIME_LIMITS, BookError, replace_text, short_name
 from tools.book.measuring import Cost, metered
 from tools.book.notebooks import canonical, code_cells, overrides, read, tags, write
 from tools.book.records import circumstances, rounded
@@ -138,9 +138,7 @@ def run_one(page: Path, profile: str, injected: dict[str, Any], key: str, label:
         problem = _execute(ROOT / page, target, injected, time.monotonic() + TIME_LIMITS[profile], label)
     write(canonical(read(target)), target)
     if not problem:
-        temporary = stamp.with_name(stamp.name + ".part")
-        temporary.write_text(json.dumps({"key": key, **made, **rounded(cost)}), encoding="utf-8")
-        os.replace(temporary, stamp)
+        replace_text(stamp, json.dumps({"key": key, **made, **rounded(cost)}))
     return Run(page, cost, problem=problem)
 
 

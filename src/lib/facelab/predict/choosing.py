@@ -142,7 +142,7 @@ def choose_face(found: Sequence[PredictedFace], number: int = 0) -> Tensor:
 
 
 def methods_at_hand() -> dict[str, Predictor]:
-    """The networks of those methods that are there: a checkout of the book has all, an installed package some.
+    """The networks of those methods that are there: all five come with the book and with the package.
 
     Raises:
         FileNotFoundError: if there is none.

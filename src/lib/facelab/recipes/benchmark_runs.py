@@ -56,11 +56,11 @@ def record(run: Path, name: str, profile: str, real: Sequence[Photograph] = (), 
         FileNotFoundError, ValueError: as :func:`facelab.recipes.runs.trained`.
     """
     recipe, model = trained(run)
-    method = Contestant(recipe, model)
+    what, method = told(run), Contestant(recipe, model)
     faces, clips = benchmark_faces.unseen(profile, progress), benchmark_faces.clips(profile, progress)
     scores: tuple[Tensor, ...] = errors_on_photographs(method.landmarks, real) if real else ()
     content: dict[str, Any] = {
-        "run": {key: told(run).get(key) for key in ("recipe", "profile", "settings", "seed")},
+        "run": {key: what.get(key) for key in ("recipe", "profile", "settings", "seed")},
         "provenance": {
             **provenance(),
             "command": f"python -m facelab bench benchmark --run RUN --name {name} --profile {profile}",
