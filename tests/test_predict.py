@@ -75,7 +75,8 @@ def test_views_turn_the_face_as_a_walk_to_the_right_does() -> None:
     landmarks = torch.zeros(68, 3)
     landmarks[0], landmarks[30] = torch.tensor([0.0, 0, -34]), torch.tensor([0.0, 0, 34])
     landmarks[8, 1], landmarks[27, 1] = 34, -34
-    figure = predict.draw_faces(torch.ones(3, 40, 400), [predict.PredictedFace(landmarks, torch.zeros(4), True, 1.0)])
+    face = predict.PredictedFace(landmarks, torch.zeros(4), detected=True)
+    figure = predict.draw_faces(torch.ones(3, 40, 400), [face])
     photograph, *views = figure.axes
     drawn = [view.lines[-1].get_xydata() for view in views]
     for points, degrees in zip(drawn, (0, 45, 90), strict=True):

@@ -27,6 +27,8 @@ UNFOLD = """() => {
   document.querySelectorAll("details").forEach(details => { details.open = true; });
   document.querySelectorAll(".toggle-hidden").forEach(box => box.classList.remove("toggle-hidden"));
 }"""
+# Colours that still change from night to day are neither.
+NO_TRANSITION = "*, *::before, *::after { transition: none !important; }"
 # A page has thousands of coloured words of code, all in the colours of one style: they are checked on one page.
 BUT_CODE = {"exclude": [["pre"]]}
 # The pages of the API are written by one program in the same colours: one of them is checked for these, too.
@@ -57,6 +59,7 @@ def opened(browser: Browser, site: Path) -> Iterator[Opening]:
         page.route("**/*", answer)
         show(page, width, colours)
         page.goto((site / source.with_suffix(".html")).as_uri())
+        page.add_style_tag(content=NO_TRANSITION)
         page.evaluate(UNFOLD)
         for figure in page.locator("figure.facelab-figure").all():
             figure.scroll_into_view_if_needed()
