@@ -5,6 +5,8 @@ ONLY ?=
 PARAMETERS ?=
 PYTHON ?= python3
 PORT ?= 8000
+# Notebooks that `make book` runs at the same time; each takes half of the cores, and some GB of memory.
+JOBS ?= 2
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -25,7 +27,7 @@ export NUMBA_NUM_THREADS ?= $(OMP_NUM_THREADS)
 help: ## list the targets
 	@echo "From Heatmaps to Meshes"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
-	@echo "  PROFILE=smoke|quick|cpu|gpu  ONLY=papers/fan  PARAMETERS=\"seed=1\"  PYTHON=python3.12  PORT=8000"
+	@echo "  PROFILE=smoke|quick|cpu|gpu  ONLY=papers/fan  PARAMETERS=\"seed=1\"  PYTHON=python3.12  PORT=8000  JOBS=1"
 
 env: $(READY) ## make .venv from requirements.txt
 
@@ -42,7 +44,7 @@ $(READY): requirements.txt pyproject.toml
 	@touch $@
 
 book: $(READY) ## run every notebook under PROFILE, then build the pages
-	@$(TOOL) book --profile '$(PROFILE)' --only '$(ONLY)' --parameters '$(PARAMETERS)'
+	@$(TOOL) book --profile '$(PROFILE)' --only '$(ONLY)' --parameters '$(PARAMETERS)' --jobs '$(JOBS)'
 
 html: $(READY) ## build the pages from the committed outputs, running nothing
 	@$(TOOL) html

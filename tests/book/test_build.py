@@ -161,6 +161,35 @@ def test_a_notebook_may_not_outlast_its_profile(folder: Path, monkeypatch: pytes
     assert 2 <= result.cost.seconds < 30  # whole seconds are left to a cell
 
 
+def test_notebooks_run_two_at_a_time(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Each waits for a file that the other writes; the third fails alone."""
+    sources = {
+        "one": wait_for("two", folder),
+        "two": wait_for("one", folder),
+        "three": "1 / 0",
+    }
+    pages = [Path(f"book/{name}.ipynb") for name in sources]
+    for page, source in zip(pages, sources.values(), strict=True):
+        write(small(source), folder / page)
+    told: list[Path] = []
+    runs = runner.run_all(pages, "smoke", {}, after=lambda run: told.append(run.page), jobs=2)
+    assert [run.page for run in runs] == pages
+    assert [bool(run.problem) for run in runs] == [False, False, True]
+    assert sorted(told) == sorted(pages[:2])
+    assert "2 at a time" in capfd.readouterr().out
+    assert runner.run_all(pages[:2], "smoke", {}, jobs=2) == [runner.Run(page, fresh=True) for page in pages[:2]]
+
+
+def wait_for(other: str, folder: Path) -> str:
+    """Code of a cell that gives a sign and waits for that of the other, 20 seconds at most."""
+    mine = {"one": "two", "two": "one"}[other]
+    return (
+        f"import time\nfrom pathlib import Path\nPath({str(folder / mine)!r}).touch()\n"
+        f"for _ in range(200):\n    time.sleep(0.1)\n    if Path({str(folder / other)!r}).exists():\n        break\n"
+        f"assert Path({str(folder / other)!r}).exists()"
+    )
+
+
 def test_two_builds_of_one_variant_do_not_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(site, "SITES", tmp_path)
     inside = []

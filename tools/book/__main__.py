@@ -38,9 +38,9 @@ def _values(parameters: str) -> dict[str, Any]:
     return values
 
 
-def _run(profile: str, only: str, parameters: str) -> list[Path]:
+def _run(profile: str, only: str, parameters: str, jobs: int = 1) -> list[Path]:
     chosen = select(only)
-    _refuse_failures(run_all(chosen, check_profile(profile), _values(parameters)))
+    _refuse_failures(run_all(chosen, check_profile(profile), _values(parameters), jobs=jobs))
     return chosen
 
 
@@ -54,9 +54,10 @@ def _refuse_failures(runs: list[Run]) -> None:
 @click.option("--profile", default="quick")
 @click.option("--only", default="", help="Folders or pages, as in papers/fan.")
 @click.option("--parameters", default="", help="name=value, several separated by blanks.")
-def book(profile: str, only: str, parameters: str) -> None:
+@click.option("--jobs", default=1, type=click.IntRange(min=1), help="Notebooks that run at the same time.")
+def book(profile: str, only: str, parameters: str, jobs: int) -> None:
     """Run the notebooks under a profile, then render the book with their outputs."""
-    _run(profile, only, parameters)
+    _run(profile, only, parameters, jobs)
     print(f"Open {site.build(profile, site.of_profile(profile)).as_uri()}")
 
 

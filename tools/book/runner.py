@@ -8,7 +8,8 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,10 @@ from tools.book.records import circumstances, rounded
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 # What notebooks write themselves; reading it would make every run stale at its own end.
 WRITTEN_BY_RUNS = ROOT / "data" / "results"
+
+
+Plan = tuple[Path, str, dict[str, Any], str, str]
+"""What `run_one` is given: page, profile, injected parameters, key, label."""
 
 
 @dataclass(frozen=True)
@@ -96,17 +101,21 @@ def run_all(
     extra: dict[str, Any],
     afresh: bool = False,
     after: Callable[[Run], None] = lambda run: None,
+    jobs: int = 1,
 ) -> list[Run]:
-    """Run each notebook that is not fresh, or all if `afresh`, in order, and say how each one went.
+    """Run each notebook that is not fresh, or all if `afresh`, and say how each one went.
 
-    `after` is called with each run that went well, fresh ones included, before the next begins.
+    `after` is called with each run that went well, fresh ones included. One job takes the notebooks in order, and the
+    next begins when `after` has returned; of several jobs each takes the next notebook when it is free.
     """
     values = {"profile": profile, **extra}
     injected = {page: overrides(read(ROOT / page), values, short_name(page)) for page in chosen}
     library = digest(inputs())
     width = max((len(short_name(page)) for page in chosen), default=0)
-    print(f"Notebooks: {len(chosen)}, profile {profile}, into {RUNS.relative_to(ROOT)}/{profile}/", flush=True)
-    runs = []
+    together = f", {jobs} at a time" if jobs > 1 else ""
+    where = f"{RUNS.relative_to(ROOT)}/{profile}/"
+    print(f"Notebooks: {len(chosen)}, profile {profile}{together}, into {where}", flush=True)
+    runs, plans = [], []
     for number, page in enumerate(chosen, 1):
         label = f"[{number}/{len(chosen)}] {short_name(page):<{width}}"
         key = run_key(read(ROOT / page), values, library)
@@ -114,18 +123,32 @@ def run_all(
             runs.append(Run(page, fresh=True))
             print(f"{label}  fresh", flush=True)
             after(runs[-1])
-            continue
-        result = run_one(page, profile, injected[page], key, label)
+        else:
+            plans.append((page, profile, injected[page], key, label))
+    for label, result in _in_order(plans) if jobs == 1 else _as_they_end(plans, jobs):
         runs.append(result)
         print(f"{label}  {'failed' if result.problem else 'ok'}  {duration(result.cost.seconds)}", flush=True)
         if result.problem:
             print(result.problem, flush=True)
         else:
             after(result)
-    return runs
+    return sorted(runs, key=lambda run: chosen.index(run.page))
 
 
-def run_one(page: Path, profile: str, injected: dict[str, Any], key: str, label: str) -> Run:
+def _in_order(plans: list[Plan]) -> Iterator[tuple[str, Run]]:
+    for plan in plans:
+        yield plan[-1], run_one(*plan)
+
+
+def _as_they_end(plans: list[Plan], jobs: int) -> Iterator[tuple[str, Run]]:
+    # Processes, not threads: what a run costs is what the children of its process cost.
+    with ProcessPoolExecutor(jobs) as pool:
+        waiting = {pool.submit(run_one, *plan, bar=False): plan[-1] for plan in plans}
+        for ended in as_completed(waiting):
+            yield waiting[ended], ended.result()
+
+
+def run_one(page: Path, profile: str, injected: dict[str, Any], key: str, label: str, bar: bool = True) -> Run:
     """Run one notebook under the time limit of its profile; keep the executed copy, failed or not."""
     target = run_file(page, profile)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -135,15 +158,16 @@ def run_one(page: Path, profile: str, injected: dict[str, Any], key: str, label:
     os.environ.pop("MPLBACKEND", None)
     made = circumstances(page, ROOT)
     with metered() as cost:
-        problem = _execute(ROOT / page, target, injected, time.monotonic() + TIME_LIMITS[profile], label)
+        deadline = time.monotonic() + TIME_LIMITS[profile]
+        problem = _execute(ROOT / page, target, injected, deadline, label if bar else None)
     write(canonical(read(target)), target)
     if not problem:
         replace_text(stamp, json.dumps({"key": key, **made, **rounded(cost)}))
     return Run(page, cost, problem=problem)
 
 
-def _execute(source: Path, target: Path, injected: dict[str, Any], deadline: float, label: str) -> str:
-    """Execute, and return what went wrong, or an empty string."""
+def _execute(source: Path, target: Path, injected: dict[str, Any], deadline: float, label: str | None) -> str:
+    """Execute, with a bar of progress if there is a label, and return what went wrong, or an empty string."""
     bar = {"desc": label, "unit": "cell", "leave": False, "mininterval": 0.1 if sys.stderr.isatty() else 20}
     try:
         papermill.execute_notebook(
@@ -151,7 +175,7 @@ def _execute(source: Path, target: Path, injected: dict[str, Any], deadline: flo
             str(target),
             parameters=injected,
             kernel_name="python3",
-            progress_bar=bar,
+            progress_bar=bar if label else False,
             cwd=str(target.parent),
             extra_arguments=["--log-level=ERROR"],
             timeout_func=lambda cell: max(1, int(deadline - time.monotonic())),
