@@ -255,16 +255,16 @@ _QUICK = DirectRecipe(
     size=64,
     picture=80,
     trunk="cnn6",
-    faces=4000,
-    test_faces=500,
-    training=_adamw(epochs=8),
+    faces=1600,
+    test_faces=300,
+    training=_adamw(epochs=6),
     sigma=1.5,
     augmentation=MILD,
 )
 PROFILES = {
     "smoke": replace(_QUICK, size=32, picture=40, faces=64, test_faces=32, training=_adamw(epochs=2)),
     "quick": _QUICK,
-    "cpu": replace(_QUICK, test_faces=1000, training=_adamw(epochs=12)),
+    "cpu": replace(_QUICK, faces=4000, test_faces=1000, training=_adamw(epochs=12)),
     # Sizes, optimiser and augmentation are in a supplement that is not public: these are ours.
     "gpu": DirectRecipe(
         size=256,

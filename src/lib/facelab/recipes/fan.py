@@ -229,9 +229,9 @@ PROFILES = {
         depth=2,
         stacks=1,
         sigma=1.5,
-        faces=4000,
+        faces=3000,
         test_faces=500,
-        training=_adamw(epochs=12),
+        training=Training(6, 8, Optimizer("adamw", 5e-3, weight_decay=0.01), WarmupCosine(0.2)),
     ),
     "cpu": FanRecipe(
         size=96,

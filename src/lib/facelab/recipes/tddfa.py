@@ -249,10 +249,10 @@ _QUICK = TddfaRecipe(
     size=64,
     picture=80,
     trunk="mobilenet x0.5",
-    faces=4000,
-    test_faces=500,
+    faces=1600,
+    test_faces=300,
     look_ahead=10,
-    training=Training(8, 16, Optimizer("adamw", 2e-3, weight_decay=0.01), WarmupCosine(0.1), clip=1.0),
+    training=Training(4, 16, Optimizer("adamw", 2e-3, weight_decay=0.01), WarmupCosine(0.1), clip=1.0),
 )
 PROFILES = {
     "smoke": replace(
@@ -260,7 +260,7 @@ PROFILES = {
         training=replace(_QUICK.training, epochs=2),
     ),
     "quick": _QUICK,
-    "cpu": replace(_QUICK, test_faces=1000, training=replace(_QUICK.training, epochs=16)),
+    "cpu": replace(_QUICK, faces=4000, test_faces=1000, training=replace(_QUICK.training, epochs=16)),
     # Of the paper: size, batch, optimiser, look-ahead, short videos. Rate, length and schedule are not told there.
     "gpu": TddfaRecipe(
         size=120,

@@ -230,7 +230,7 @@ def _small(size: int, picture: int, width: int, faces: int, test_faces: int, epo
 
 PROFILES = {
     "smoke": TwoStageRecipe(_small(32, 40, 16, 32, 16, epochs=1), (1, 1, 1, 1), 8, _adamw(1)),
-    "quick": TwoStageRecipe(_small(64, 80, 64, 800, 200, epochs=2), (1, 2, 2, 1), 16, _adamw(4)),
+    "quick": TwoStageRecipe(_small(64, 80, 64, 400, 200, epochs=2), (1, 2, 2, 1), 16, _adamw(4)),
     "cpu": TwoStageRecipe(_small(64, 80, 64, 2400, 400, epochs=2), (1, 2, 2, 1), 16, _adamw(4)),
     # The paper's numbers; optimisers, which it does not name, are those of its authors' later code.
     "gpu": TwoStageRecipe(
