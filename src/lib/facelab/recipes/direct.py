@@ -255,7 +255,7 @@ _QUICK = DirectRecipe(
     size=64,
     picture=80,
     trunk="cnn6",
-    faces=1600,
+    faces=1000,
     test_faces=300,
     training=_adamw(epochs=6),
     sigma=1.5,

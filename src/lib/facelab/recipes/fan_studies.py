@@ -228,7 +228,7 @@ def _wider(recipe: FanRecipe, epochs: int, **changes: Any) -> FanRecipe:
 
 _SMOKE = _study(FAN_PROFILES["smoke"], epochs=1, faces=32, test_faces=24, stacks=1)
 _CPU = _study(FAN_PROFILES["quick"], epochs=4, faces=3200, test_faces=600)
-_QUICK = replace(_CPU, faces=800, test_faces=200)
+_QUICK = replace(_CPU, faces=1600, test_faces=300)
 # With a larger crop the face has as many pixels as in the other studies only in a larger picture.
 _LARGER = {"size": 96, "picture": 108, "sigma": 2.0}
 _BASES: Mapping[str, FanRecipe] = {"smoke": _SMOKE, "quick": _QUICK, "cpu": _CPU, "gpu": FAN_PROFILES["gpu"]}

@@ -12,7 +12,7 @@ from typing import Any
 from facelab.data import Augmentation, preset
 from facelab.recipes import cln, direct, tddfa, two_stage
 from facelab.recipes.tddfa import TddfaRecipe
-from facelab.recipes.two_stage import TwoStageRecipe
+from facelab.recipes.two_stage import THIN, TwoStageRecipe
 
 _STRONG = preset("strong")
 _UNMIRRORED = replace(_STRONG, mirror=0.0)  # mirrored faces have no parameters
@@ -54,10 +54,9 @@ def _shorter(recipe: TwoStageRecipe) -> TwoStageRecipe:
     return replace(recipe, cascade=cascade, training=replace(one, epochs=2))
 
 
-_THIN = "resnet-thin"  # 1.3 million parameters; ResNet-18 has 11
 TWO_STAGE = {
-    "smoke": _two_stage(two_stage.PROFILES["smoke"], trunk=_THIN),
-    "quick": _two_stage(two_stage.PROFILES["quick"], trunk=_THIN),
-    "cpu": _shorter(_two_stage(two_stage.PROFILES["cpu"], trunk=_THIN, faces=8000, test_faces=1000)),
+    "smoke": _two_stage(two_stage.PROFILES["smoke"], trunk=THIN),
+    "quick": _two_stage(two_stage.PROFILES["quick"]),
+    "cpu": _shorter(_two_stage(two_stage.PROFILES["cpu"], trunk=THIN, faces=8000, test_faces=1000)),
     "gpu": _two_stage(two_stage.PROFILES["gpu"]),
 }

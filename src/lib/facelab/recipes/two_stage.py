@@ -218,20 +218,25 @@ def _adamw(epochs: int) -> Training:
     return Training(epochs, 8, Optimizer("adamw", 5e-3, weight_decay=0.01), WarmupCosine(0.2))
 
 
-def _small(size: int, picture: int, width: int, faces: int, test_faces: int, epochs: int) -> CascadeRecipe:
+def _small(
+    size: int, picture: int, width: int, faces: int, test_faces: int, *epochs: int, trunk: str = "resnet18"
+) -> CascadeRecipe:
     """A slim cascade; its targets are wider than the paper's, its pictures changed less."""
+    detection, regression, joint = map(_adamw, epochs)
     return CascadeRecipe(
-        size=size, trunk="resnet18", width=width, hourglass=3, blocks=1, head=width,
+        size=size, trunk=trunk, width=width, hourglass=3, blocks=1, head=width,
         faces=faces, test_faces=test_faces, picture=picture, disc=0.06, sigma=2 / 64,
-        detection=_adamw(epochs), regression=_adamw(epochs), joint=_adamw(epochs),
+        detection=detection, regression=regression, joint=joint,
         augmentation=replace(preset("two_stage"), rotation=15.0, scale=(0.9, 1.1), shift=0.03, gain=(0.8, 1.2)),
     )  # fmt: skip
 
 
+THIN = "resnet-thin"  # 1.3 million parameters; ResNet-18 has 11
+
 PROFILES = {
-    "smoke": TwoStageRecipe(_small(32, 40, 16, 32, 16, epochs=1), (1, 1, 1, 1), 8, _adamw(1)),
-    "quick": TwoStageRecipe(_small(64, 80, 64, 400, 200, epochs=2), (1, 2, 2, 1), 16, _adamw(4)),
-    "cpu": TwoStageRecipe(_small(64, 80, 64, 2400, 400, epochs=2), (1, 2, 2, 1), 16, _adamw(4)),
+    "smoke": TwoStageRecipe(_small(32, 40, 16, 32, 16, 1, 1, 1), (1, 1, 1, 1), 8, _adamw(1)),
+    "quick": TwoStageRecipe(_small(64, 80, 64, 800, 200, 1, 1, 4, trunk=THIN), (1, 2, 2, 1), 16, _adamw(3)),
+    "cpu": TwoStageRecipe(_small(64, 80, 64, 2400, 400, 2, 2, 2), (1, 2, 2, 1), 16, _adamw(4)),
     # The paper's numbers; optimisers, which it does not name, are those of its authors' later code.
     "gpu": TwoStageRecipe(
         CascadeRecipe(
