@@ -139,7 +139,7 @@ _CPU = ClnRecipe(
 )
 PROFILES = {
     "smoke": replace(_CPU, size=32, picture=40, faces=64, test_faces=32, training=replace(_CPU.training, epochs=2)),
-    "quick": replace(_CPU, faces=1000, test_faces=200, training=replace(_CPU.training, epochs=4)),
+    "quick": replace(_CPU, faces=1000, test_faces=200, training=replace(_CPU.training, epochs=8)),
     "cpu": _CPU,
     # Of the paper: size, batch, optimiser, rate, weights of the loss. Of code that its laboratory released for other
     # networks: 300W-LP's 61,225 faces, Nesterov's momentum, decay of the weights, and a fifth of the rate after three

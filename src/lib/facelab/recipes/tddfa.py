@@ -249,10 +249,10 @@ _QUICK = TddfaRecipe(
     size=64,
     picture=80,
     trunk="mobilenet x0.5",
-    faces=1600,
+    faces=2000,
     test_faces=300,
     look_ahead=10,
-    training=Training(4, 16, Optimizer("adamw", 2e-3, weight_decay=0.01), WarmupCosine(0.1), clip=1.0),
+    training=Training(7, 16, Optimizer("adamw", 2e-3, weight_decay=0.01), WarmupCosine(0.1), clip=1.0),
 )
 PROFILES = {
     "smoke": replace(
