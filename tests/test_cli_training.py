@@ -65,7 +65,7 @@ def test_evaluate_scores_a_real_set(run: Path, real_data: Path) -> None:
 
 
 def test_recipes_are_listed_with_their_fields() -> None:
-    assert "quick    4000 faces,  12 epochs, batch 16" in _run("recipes").output
+    assert "quick    3000 faces,   6 epochs, batch 8" in _run("recipes").output
     fields = _run("recipes", "fan", "--profile", "gpu").output
     assert "training.optimizer.name = rmsprop" in fields and "training.batch = 10" in fields
 
@@ -76,7 +76,7 @@ def test_recipes_are_listed_with_their_fields() -> None:
         (("train", "fam"), "recipe: there is no 'fam'; did you mean 'fan'? expected one of anisotropic, anis"),
         (("train", "fan", "--profile", "smok"), "profile: there is no 'smok'; did you mean 'smoke'?"),
         (("train", "fan", "--set", "training.epoch=3"), "field: there is no 'epoch'; did you mean 'epochs'?"),
-        (("train", "fan", "--set", "training.epochs=three"), "training.epochs: expected a value like 12, got 'three'"),
+        (("train", "fan", "--set", "training.epochs=three"), "training.epochs: expected a value like 6, got 'three'"),
         (("train", "fan", "--set", "training=3"), "training: has fields of its own; name one of them: epochs, batch"),
         (("train", "fan", "--set", "size.x=3"), "size.x: 'x' is part of a value that has no fields"),
         (("train", "fan", "--set", "sigma"), "sigma: expected KEY=VALUE"),
