@@ -164,8 +164,8 @@ def test_a_notebook_may_not_outlast_its_profile(folder: Path, monkeypatch: pytes
 def test_notebooks_run_two_at_a_time(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Each waits for a file that the other writes; the third fails alone."""
     sources = {
-        "one": wait_for("two", folder),
-        "two": wait_for("one", folder),
+        "one": wait_for(folder / "two", folder / "one"),
+        "two": wait_for(folder / "one", folder / "two"),
         "three": "1 / 0",
     }
     pages = [Path(f"book/{name}.ipynb") for name in sources]
@@ -180,13 +180,12 @@ def test_notebooks_run_two_at_a_time(folder: Path, capfd: pytest.CaptureFixture[
     assert runner.run_all(pages[:2], "smoke", {}, jobs=2) == [runner.Run(page, fresh=True) for page in pages[:2]]
 
 
-def wait_for(other: str, folder: Path) -> str:
+def wait_for(other: Path, mine: Path) -> str:
     """Code of a cell that gives a sign and waits for that of the other, 20 seconds at most."""
-    mine = {"one": "two", "two": "one"}[other]
     return (
-        f"import time\nfrom pathlib import Path\nPath({str(folder / mine)!r}).touch()\n"
-        f"for _ in range(200):\n    time.sleep(0.1)\n    if Path({str(folder / other)!r}).exists():\n        break\n"
-        f"assert Path({str(folder / other)!r}).exists()"
+        f"import time\nfrom pathlib import Path\nPath({str(mine)!r}).touch()\n"
+        f"for _ in range(200):\n    time.sleep(0.1)\n    if Path({str(other)!r}).exists():\n        break\n"
+        f"assert Path({str(other)!r}).exists()"
     )
 
 

@@ -143,13 +143,16 @@ def _in_order(plans: list[Plan]) -> Iterator[tuple[str, Run]]:
 def _as_they_end(plans: list[Plan], jobs: int) -> Iterator[tuple[str, Run]]:
     # Processes, not threads: what a run costs is what the children of its process cost.
     with ProcessPoolExecutor(jobs) as pool:
-        waiting = {pool.submit(run_one, *plan, bar=False): plan[-1] for plan in plans}
+        waiting = {pool.submit(run_one, *plan[:-1]): plan[-1] for plan in plans}
         for ended in as_completed(waiting):
             yield waiting[ended], ended.result()
 
 
-def run_one(page: Path, profile: str, injected: dict[str, Any], key: str, label: str, bar: bool = True) -> Run:
-    """Run one notebook under the time limit of its profile; keep the executed copy, failed or not."""
+def run_one(page: Path, profile: str, injected: dict[str, Any], key: str, label: str = "") -> Run:
+    """Run one notebook under the time limit of its profile; keep the executed copy, failed or not.
+
+    A bar shows how far it is, if there is a label for it.
+    """
     target = run_file(page, profile)
     target.parent.mkdir(parents=True, exist_ok=True)
     stamp = target.with_suffix(".json")
@@ -158,16 +161,15 @@ def run_one(page: Path, profile: str, injected: dict[str, Any], key: str, label:
     os.environ.pop("MPLBACKEND", None)
     made = circumstances(page, ROOT)
     with metered() as cost:
-        deadline = time.monotonic() + TIME_LIMITS[profile]
-        problem = _execute(ROOT / page, target, injected, deadline, label if bar else None)
+        problem = _execute(ROOT / page, target, injected, time.monotonic() + TIME_LIMITS[profile], label)
     write(canonical(read(target)), target)
     if not problem:
         replace_text(stamp, json.dumps({"key": key, **made, **rounded(cost)}))
     return Run(page, cost, problem=problem)
 
 
-def _execute(source: Path, target: Path, injected: dict[str, Any], deadline: float, label: str | None) -> str:
-    """Execute, with a bar of progress if there is a label, and return what went wrong, or an empty string."""
+def _execute(source: Path, target: Path, injected: dict[str, Any], deadline: float, label: str) -> str:
+    """Execute, and return what went wrong, or an empty string."""
     bar = {"desc": label, "unit": "cell", "leave": False, "mininterval": 0.1 if sys.stderr.isatty() else 20}
     try:
         papermill.execute_notebook(

@@ -210,6 +210,11 @@ def _adamw(epochs: int) -> Training:
     return Training(epochs, 16, Optimizer("adamw", 2e-3, weight_decay=0.01), WarmupCosine())
 
 
+def _in_small_batches(epochs: int) -> Training:
+    """What teaches them in fewer epochs: twice as many steps, and larger ones."""
+    return Training(epochs, 8, Optimizer("adamw", 5e-3, weight_decay=0.01), WarmupCosine(0.2))
+
+
 PROFILES = {
     "smoke": FanRecipe(
         size=32,
@@ -231,7 +236,7 @@ PROFILES = {
         sigma=1.5,
         faces=3000,
         test_faces=500,
-        training=Training(6, 8, Optimizer("adamw", 5e-3, weight_decay=0.01), WarmupCosine(0.2)),
+        training=_in_small_batches(epochs=6),
     ),
     "cpu": FanRecipe(
         size=96,
@@ -279,7 +284,7 @@ PROFILES_RELEASED = {name: _released(recipe) for name, recipe in PROFILES.items(
 
 def _for_photographs(recipe: FanRecipe, epochs: int, **changes: Any) -> FanRecipe:
     """Ours: rendered faces changed as strongly as photographs differ, cut closely, in small batches."""
-    training = Training(epochs, 8, Optimizer("adamw", 5e-3, weight_decay=0.01), WarmupCosine(0.2))
+    training = _in_small_batches(epochs)
     return replace(recipe, crop="snug", training=training, augmentation=preset("strong"), **changes)
 
 

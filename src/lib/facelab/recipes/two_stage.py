@@ -219,9 +219,19 @@ def _adamw(epochs: int) -> Training:
 
 
 def _small(
-    size: int, picture: int, width: int, faces: int, test_faces: int, *epochs: int, trunk: str = "resnet18"
+    size: int,
+    picture: int,
+    width: int,
+    faces: int,
+    test_faces: int,
+    epochs: tuple[int, int, int],
+    trunk: str = "resnet18",
 ) -> CascadeRecipe:
-    """A slim cascade; its targets are wider than the paper's, its pictures changed less."""
+    """A slim cascade; its targets are wider than the paper's, its pictures changed less.
+
+    Args:
+        epochs: of detection, regression, and both together.
+    """
     detection, regression, joint = map(_adamw, epochs)
     return CascadeRecipe(
         size=size, trunk=trunk, width=width, hourglass=3, blocks=1, head=width,
@@ -234,9 +244,9 @@ def _small(
 THIN = "resnet-thin"  # 1.3 million parameters; ResNet-18 has 11
 
 PROFILES = {
-    "smoke": TwoStageRecipe(_small(32, 40, 16, 32, 16, 1, 1, 1), (1, 1, 1, 1), 8, _adamw(1)),
-    "quick": TwoStageRecipe(_small(64, 80, 64, 800, 200, 1, 1, 4, trunk=THIN), (1, 2, 2, 1), 16, _adamw(3)),
-    "cpu": TwoStageRecipe(_small(64, 80, 64, 2400, 400, 2, 2, 2), (1, 2, 2, 1), 16, _adamw(4)),
+    "smoke": TwoStageRecipe(_small(32, 40, 16, 32, 16, (1, 1, 1)), (1, 1, 1, 1), 8, _adamw(1)),
+    "quick": TwoStageRecipe(_small(64, 80, 64, 800, 200, (1, 1, 4), THIN), (1, 2, 2, 1), 16, _adamw(3)),
+    "cpu": TwoStageRecipe(_small(64, 80, 64, 2400, 400, (2, 2, 2)), (1, 2, 2, 1), 16, _adamw(4)),
     # The paper's numbers; optimisers, which it does not name, are those of its authors' later code.
     "gpu": TwoStageRecipe(
         CascadeRecipe(
